@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Redacted, TestClock, TestServices } from "effect"
+import { Deferred, Effect, Either, Fiber, Option, Redacted, TestClock, TestServices } from "effect"
 import * as KitePool from "../../src/broker/KitePool.ts"
 import type { SocketAddress } from "../../src/broker/KiteSession.ts"
+import * as KiteSocket from "../../src/broker/KiteSocket.ts"
 import * as ConnectionPool from "../../src/domain/accounts/ConnectionPool.ts"
 import type { Mode } from "../../src/domain/accounts/Subscription.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
@@ -255,6 +256,47 @@ describe("KitePool", () => {
       assert.deepStrictEqual(metricsOf("LATE").totals, [3, 0, 3])
     })
   )
+
+  it.scoped("TC-WSP-011 messages that have not left within ten seconds roll back too, count, and a retry succeeds", () =>
+    Effect.gen(function* () {
+      const size = 3_000
+      const server = yield* socketServer()
+      const settings = { ...quick, closeTimeoutMs: 20 }
+      const pool = yield* open({ account: "STUCK", url: server.url, limits: { tokensMax: size }, settings })
+      const batch = (round: number) => range(10_000_000 + round * size, size)
+      yield* pool.subscribe(batch(0))
+      // The broker stops reading. Each round sends more, until the buffers between the two are full, whose size nobody knows.
+      server.peers[0]?.socket.pause()
+      let round = 0
+      let refused: KitePool.SubscribeRefused | undefined
+      while (refused === undefined && round < 1_000) {
+        round++
+        const change = yield* Effect.fork(
+          Effect.either(pool.change({ subscribe: batch(round), unsubscribe: [...batch(round - 1).keys()] }))
+        )
+        yield* TestServices.provideLive(Effect.raceFirst(Fiber.await(change), Effect.sleep("500 millis")))
+        if (Option.isNone(yield* Fiber.poll(change))) yield* TestClock.adjust("10 seconds")
+        const ended = yield* Fiber.join(change)
+        if (Either.isLeft(ended)) refused = ended.left
+      }
+      assert.deepStrictEqual([refused?.late, refused?.noRoom], [[...batch(round).keys()], []])
+      assert.strictEqual(pool.wanted().size, 0)
+      assert.deepStrictEqual(metricsOf("STUCK").totals, [size * round, size * round, size])
+      assert.deepInclude(metricsOf("STUCK"), { connections: 0, subscribed: 0 })
+      const again = yield* Effect.fork(pool.subscribe(batch(0)))
+      yield* TestServices.provideLive(
+        eventually("the retry is heard", () => server.peers.length === 2 && subscribedOf(server.peers[1]!).size === size)
+      )
+      yield* again
+      assert.deepStrictEqual(pool.spread(), [size])
+      assert.deepStrictEqual(metricsOf("STUCK").totals, [size * (round + 1), size * round, size])
+    })
+  )
+
+  it("TC-WSP-011 TC-WSP-030 TC-WSP-031 waits ten seconds for a message, looks every 30 s, and misses messages after five seconds, by default", () => {
+    assert.deepInclude(KitePool.defaults, { subscribeTimeoutMs: 10_000, checkEveryMs: 30_000 })
+    assert.deepStrictEqual([ConnectionPool.muteAfterMs, KiteSocket.defaults.livenessMs], [60_000, 5_000])
+  })
 
   it.scopedLive("TC-WSP-021 TC-REG-041 five concurrent batches of 100 tokens end with 500 subscribed, each once", () =>
     Effect.gen(function* () {
