@@ -6,7 +6,21 @@ import * as Client from "../../src/client/Client.ts"
 import { OrderStreamMessage } from "../../src/contract/sockets/SocketMessages.ts"
 import { login } from "../simulator/SimulatorWorld.ts"
 import { future, order } from "./LiveAccount.ts"
-import { type Answer, ask, eventually, orderTimes, type Running, socket, start, token, type World, world } from "./PlatformWorld.ts"
+import { atBroker } from "./PaperWorld.ts"
+import {
+  type Answer,
+  ask,
+  eventually,
+  natsClient,
+  orderTimes,
+  type Running,
+  readAll,
+  socket,
+  start,
+  token,
+  type World,
+  world
+} from "./PlatformWorld.ts"
 
 const timeoutMs = 300_000
 
@@ -63,6 +77,28 @@ describe("orders, end to end", () => {
         assert.isString(first.body.order_id)
         const again = yield* place(running, "k1", order)
         assert.deepStrictEqual(again, first)
+        assert.deepStrictEqual(
+          (yield* atBroker(built)).map(({ order_id, tag }) => ({ order_id, tag })),
+          [{ order_id: first.body.order_id, tag: first.body.tag }],
+          "one order at the broker, and its id in the result"
+        )
+        const nc = yield* natsClient(built.nats)
+        yield* eventually(
+          "each state is announced once",
+          Effect.map(readAll<{ readonly task: { readonly status: string } }>(nc, "ORD", `ord.evt.sim1.${first.body.task_id}`), (all) =>
+            all.map(({ task }) => task.status)
+          ),
+          (statuses) => statuses.join() === "PENDING,RUNNING,COMPLETED"
+        )
+        // Another instance, and both at once.
+        const second = yield* start(built.config, ["gateway"])
+        const there = yield* eventually("the key at another gateway", place(second, "k1", order), ({ status }) => status !== 503)
+        assert.deepStrictEqual(there.body, first.body)
+        const both = yield* Effect.forEach([running, second, running, second], (one) => place(one, "k2", order), {
+          concurrency: "unbounded"
+        })
+        for (const { body } of both)
+          assert.deepInclude(body, { status: "COMPLETED", task_id: both[0]?.body.task_id, order_id: both[0]?.body.order_id })
         const other = yield* place(running, "k1", { ...order, quantity: order.quantity * 2 })
         assert.strictEqual(other.status, 409)
         yield* running.stop
@@ -70,7 +106,12 @@ describe("orders, end to end", () => {
         const after = yield* eventually("the key after a restart", place(restarted, "k1", order), ({ status }) => status !== 503)
         assert.deepStrictEqual(after.body, first.body)
         const list = yield* ask(restarted, "/orders/tasks?account_id=sim1")
-        assert.strictEqual(list.body.total, 1)
+        assert.strictEqual(list.body.total, 2)
+        assert.sameMembers(
+          (yield* atBroker(built)).map(({ order_id }) => order_id),
+          [first.body.order_id, both[0]?.body.order_id],
+          "one order at the broker for each key"
+        )
       }).pipe(Effect.scoped),
     timeoutMs
   )
@@ -164,7 +205,7 @@ describe("orders, end to end", () => {
   )
 
   it.live(
-    "TC-ORD-010 TC-ORD-011 five failures open the breaker: the next order does not reach the broker and waits as RETRYING",
+    "TC-ORD-010 TC-ORD-011 TC-ERR-020 five failures open the breaker: the next order does not reach the broker and waits as RETRYING",
     () =>
       Effect.gen(function* () {
         // Longer than any machine takes for this test.

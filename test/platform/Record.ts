@@ -35,3 +35,20 @@ export const readRecord = async (nc: NatsConnection, token: number) => {
   }
   return { packets, numbers, places, breaks }
 }
+
+/** By token, the accounts whose packets came into the record behind a place. */
+export const accountsByToken = async (nc: NatsConnection, afterSeq: number): Promise<ReadonlyMap<number, ReadonlySet<string>>> => {
+  const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"], opt_start_seq: afterSeq + 1 })
+  const found = new Map<number, Set<string>>()
+  for (let left = (await consumer.info()).num_pending; left > 0; ) {
+    for await (const message of await consumer.fetch({ max_messages: Math.min(left, 500), expires: 2_000 })) {
+      left--
+      const header = FrameHeader.parse(message.headers?.get(FrameHeader.name) ?? "") as FrameHeader.FrameHeader
+      Frame.forEachPacket(message.data, (offset) => {
+        const token = Frame.tokenAt(message.data, offset)
+        found.set(token, (found.get(token) ?? new Set()).add(header.account))
+      })
+    }
+  }
+  return found
+}

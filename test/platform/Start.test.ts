@@ -1,9 +1,10 @@
 import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
-import * as Subjects from "../../src/streams/Subjects.ts"
+import { inject } from "vitest"
+import { proxy } from "../Proxy.ts"
 import { accountIds, ask, begin, eventually, natsClient, receivedUntilStop, socket, start, world } from "./PlatformWorld.ts"
-import { readRecord } from "./Record.ts"
+import { accountsByToken, readRecord } from "./Record.ts"
 
 /** A port without a listener. */
 const deadPort = Effect.promise(
@@ -95,14 +96,29 @@ describe("Platform start and stop", () => {
     "TC-MATL-003 a stop ends every actor, connection, timer and handle within 30 s",
     () =>
       Effect.gen(function* () {
-        const { config, simulator, nats } = yield* world()
+        const { config, databaseUrl, simulator, nats } = yield* world()
+        const redis = inject("backends").redis
+        // Each backend stands behind a door that counts the connections.
+        const doors = [yield* proxy(nats.url), yield* proxy(databaseUrl), ...(redis === null ? [] : [yield* proxy(redis)])]
+        const [toNats, toPostgres, toRedis] = doors.map(({ url }) => url)
         const timersBefore = process.getActiveResourcesInfo().length
-        const running = yield* start({ ...config, SEED_USER: "demo" })
+        const running = yield* start({
+          ...config,
+          SEED_USER: "demo",
+          ...{ NATS_URL: toNats ?? "", DATABASE_URL: toPostgres ?? "" },
+          ...(toRedis === undefined ? {} : { REDIS_URL: toRedis })
+        })
+        for (const door of doors) assert.isAbove(door.open(), 0, door.url)
         yield* eventually("streaming", ask(running, "/health"), ({ body }) => body.ticker.accounts.sim1?.ticks > 0)
         const client = yield* socket(running, "/ws/ticks")
         yield* running.stop.pipe(Effect.timeoutFail({ duration: "30 seconds", onTimeout: () => new Error("still stopping") }))
         yield* eventually("the client is closed with 1012", Effect.sync(client.closed), (code) => code === 1012)
         yield* eventually("broker left", Effect.sync(simulator.stats), ({ connections }) => connections === 0)
+        yield* eventually(
+          "no connection to NATS, Postgres and Redis is open",
+          Effect.sync(() => doors.map((door) => door.open())),
+          (open) => open.every((count) => count === 0)
+        )
         const nc = yield* natsClient(nats, "engine")
         const left = yield* Effect.promise(async () => {
           const jsm = await nc.jetstreamManager()
@@ -171,23 +187,35 @@ describe("Platform start and stop", () => {
     "TC-SUB-010 TC-SUB-011 after a restart every active subscription streams again, on the same account",
     () =>
       Effect.gen(function* () {
-        const { config, simulator } = yield* world()
+        const { config, nats, simulator } = yield* world()
         const first = yield* start({ ...config, SEED_USER: "demo" })
         const before = yield* ask(first, "/subscriptions?limit=1000")
         yield* eventually("streaming", ask(first, "/health"), ({ body }) => accountIds.every((id) => body.ticker.accounts[id]?.ticks > 0))
         yield* first.stop
         yield* eventually("broker left", Effect.sync(simulator.stats), ({ connections }) => connections === 0)
+        const nc = yield* natsClient(nats)
+        const { last_seq } = (yield* Effect.promise(async () => await (await nc.jetstreamManager()).streams.info("MD_FRAMES"))).state
         const second = yield* start({ ...config, SEED_USER: "demo" })
         const after = yield* ask(second, "/subscriptions?limit=1000")
         const assignment = (answer: typeof before) =>
           answer.body.subscriptions.map((one: { instrument_token: number; account_id: string }) => [one.instrument_token, one.account_id])
         assert.deepStrictEqual(assignment(after), assignment(before))
+        const assigned = new Map<number, string>(assignment(before))
+        assert.isAbove(assigned.size, 50)
         yield* eventually("all again", ask(second, "/health"), ({ body }) => {
           const held = accountIds.map((id) => body.ticker.accounts[id]?.subscribed ?? 0)
           return held.reduce((sum, one) => sum + one, 0) === before.body.total
         })
-        const subject = Subjects.Frame.at({ exchange: "NSE", underlying: "NIFTY" })
-        assert.strictEqual(subject, "md.frame.NSE.NIFTY")
+        const streamed = yield* eventually(
+          "packets of each instrument",
+          Effect.promise(() => accountsByToken(nc, last_seq)),
+          (found) => [...assigned.keys()].every((token) => found.has(token))
+        )
+        assert.deepStrictEqual(
+          [...streamed].filter(([token, accounts]) => [...accounts].join() !== assigned.get(token)),
+          [],
+          "each comes from the account that had it before, and from no other"
+        )
       }).pipe(Effect.scoped),
     300_000
   )
