@@ -2,6 +2,7 @@ import { createServer } from "node:http"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
+import { inject } from "vitest"
 import type { TickerStatus } from "../../../src/domain/market/TickerStatus.ts"
 import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "../../../src/store/InstrumentRepo.ts"
@@ -13,6 +14,7 @@ import { freshDatabase, natsServer } from "../../TestBackends.ts"
 import { ask, eventually, fullPacket, publishFrame, publishState, ready, token, tokens, World, world } from "../GatewayWorld.ts"
 import { connect } from "../sockets/SocketClient.ts"
 
+const redisUrl = inject("backends").redis
 const health = ask("/health", { as: null })
 const status = (state: TickerStatus["state"], detail: string | null = null, account = "acc1"): TickerStatus => ({
   v: 1,
@@ -287,6 +289,33 @@ describe("Health and outages", () => {
         })
       )
     })
+  )
+
+  it.scopedLive.skipIf(redisUrl === null)(
+    "BE-OPS-03 an outage of a required Redis is 503 and down, live goes on, and it is well again with Redis (skipped when TARANG_REDIS=none asks for it)",
+    () =>
+      Effect.gen(function* () {
+        const door = yield* proxy(redisUrl ?? "")
+        yield* within(
+          { config: { REDIS_URL: door.url, REDIS_REQUIRED: "true" } },
+          Effect.gen(function* () {
+            yield* ready
+            const redis = (wanted: string) =>
+              eventually(
+                `Redis is ${wanted}`,
+                Effect.map(health, (answer) => (answer.body.dependencies.redis === wanted ? answer : undefined))
+              )
+            assert.notInclude((yield* redis("ok")).body.reason ?? "", "Redis")
+            yield* Effect.promise(() => door.stop())
+            const { status, body } = yield* redis("down")
+            assert.deepStrictEqual([status, body.status], [503, "down"])
+            assert.include(body.reason, "Redis is down")
+            assert.strictEqual((yield* ask("/health/live")).status, 200)
+            yield* Effect.promise(() => door.start())
+            assert.notInclude((yield* redis("ok")).body.reason ?? "", "Redis")
+          })
+        )
+      })
   )
 
   it.scopedLive("TC-WSS-040 is not ready, and gives the reason, until the subject bridge has caught up", () =>

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { inject } from "vitest"
 import { proxy } from "../../Proxy.ts"
-import { ask, eventually, type Running, socket, start, world } from "../PlatformWorld.ts"
+import { ask, eventually, natsClient, type Running, socket, start, world } from "../PlatformWorld.ts"
+import { readRecord } from "../Record.ts"
 
 const server = inject("backends").redis
 const nifty = 256_265
@@ -17,7 +18,8 @@ const ticksOf = (running: Running) =>
     client.send({ action: "subscribe", tokens: [nifty] })
     return {
       count: Effect.sync(() => client.received.filter(({ type }) => type === "tick").length),
-      isWhole: () => client.closed() === undefined && client.received.every(({ type }) => type !== "gap" && type !== "error")
+      isWhole: () => client.closed() === undefined && client.received.every(({ type }) => type !== "gap" && type !== "error"),
+      places: () => client.received.flatMap(({ type, seq, row }) => (type === "tick" ? [`${seq} ${row}`] : []))
     }
   })
 const goesOn = (what: string, count: Effect.Effect<number>, more = 5) =>
@@ -29,7 +31,10 @@ describe.skipIf(server === null)("Redis fails (skipped when TARANG_REDIS=none as
     () =>
       Effect.gen(function* () {
         const door = yield* proxy(server ?? "")
-        const { config } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 4 }, { REDIS_URL: door.url, SEED_USER: "demo" })
+        const { config, nats } = yield* world(
+          { mode: "synthetic", rate: 5, strikesEachSide: 4 },
+          { REDIS_URL: door.url, SEED_USER: "demo" }
+        )
         const running = yield* start(config)
         const ticks = yield* ticksOf(running)
         const published = counted(running, "relayed_messages_total")
@@ -51,6 +56,13 @@ describe.skipIf(server === null)("Redis fails (skipped when TARANG_REDIS=none as
         yield* goesOn("ticks after the reset", ticks.count)
 
         assert.isTrue(ticks.isWhole())
+        // Every tick of the record reached the client, once and in order, and the record states no interruption.
+        const places = ticks.places()
+        const nc = yield* natsClient(nats)
+        const record = yield* Effect.promise(() => readRecord(nc, nifty))
+        const stored = [...record.places]
+        assert.deepStrictEqual(places, stored.slice(stored.indexOf(places[0] ?? ""), stored.indexOf(places.at(-1) ?? "") + 1))
+        assert.strictEqual(record.breaks, 0)
         const logged = running.logs.map(({ message }) => message)
         for (const text of ["Redis is away", "Redis is back"])
           assert.isAtLeast(logged.filter((message) => message.startsWith(text)).length, 2, text)
