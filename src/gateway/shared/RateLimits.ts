@@ -12,7 +12,7 @@ const windowsMax = 100_000
 const redisRestMs = 1_000
 
 /** Requests of one user to one endpoint in a window. 0 is no limit. */
-const settings = Config.all({
+export const settings = Config.all({
   reads: Config.integer("RATE_LIMIT_READS").pipe(Config.withDefault(6_000)),
   writes: Config.integer("RATE_LIMIT_WRITES").pipe(Config.withDefault(100)),
   orders: Config.integer("RATE_LIMIT_ORDERS").pipe(Config.withDefault(600)),

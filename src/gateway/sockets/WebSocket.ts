@@ -20,14 +20,14 @@ import { Hub } from "./Hub.ts"
 
 const messageBytesMax = 64 * 1024
 /** The share of the ping interval in which a peer must answer. With 20 s, a vanished peer is found within 28 s of its last sign of life. */
-const pongShare = 0.4
+export const pongShare = 0.4
 const closeGraceMs = 1_000
 /** Messages of one client that may wait while one of them queries the database. */
 const inboxMax = 256
 /** Longest single sleep until a token's expiry, because a timer cannot exceed 24 days. */
 const expirySleepMaxMs = 3_600_000
 
-const settings = Config.all({
+export const settings = Config.all({
   connectionsMax: Config.integer("WS_CONNECTIONS_MAX").pipe(Config.withDefault(10_000)),
   perUserMax: Config.integer("WS_CONNECTIONS_PER_USER_MAX").pipe(Config.withDefault(2_000)),
   softBytes: Config.integer("WS_SOFT_BYTES").pipe(Config.withDefault(1024 * 1024)),

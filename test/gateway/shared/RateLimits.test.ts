@@ -1,6 +1,7 @@
 import { assert, it as effect, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { ConfigProvider, Context, Effect, Layer } from "effect"
 import { inject } from "vitest"
+import { settings } from "../../../src/gateway/shared/RateLimits.ts"
 import { freshDatabase, natsServer } from "../../TestBackends.ts"
 import { type Answer, ask, eventually, metric, ready, World, world } from "../GatewayWorld.ts"
 
@@ -67,6 +68,13 @@ layer(world({ config: { RATE_LIMIT_WRITES: "2", RATE_LIMIT_WINDOW: "2 seconds" }
     })
   )
 })
+
+effect.effect("BE-SEC-05 are 100 changes a minute by default", () =>
+  Effect.gen(function* () {
+    const { windowMs, writes } = yield* Effect.withConfigProvider(settings, ConfigProvider.fromMap(new Map()))
+    assert.deepStrictEqual([writes, windowMs], [100, 60_000])
+  })
+)
 
 const redisUrl = inject("backends").redis
 effect.scopedLive.skipIf(redisUrl === null)("BE-SEC-05 gateways count together in Redis, and each by itself while Redis is away", () =>

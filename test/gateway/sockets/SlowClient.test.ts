@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, type Scope } from "effect"
+import { ConfigProvider, Duration, Effect, Layer, type Scope } from "effect"
 import WebSocket from "ws"
+import { pongShare, settings } from "../../../src/gateway/sockets/WebSocket.ts"
 import { eventually, fullPacket, metric, publishFrame, ready, token, tokens, World, world } from "../GatewayWorld.ts"
 import { connect, dial } from "./SocketClient.ts"
 
@@ -109,6 +110,13 @@ describe("Slow clients", () => {
         assert.deepInclude(yield* good.ask({ action: "ping" }), { type: "pong" })
       })
     )
+  )
+
+  it.effect("TC-WSS-005 a vanished client is found within 30 s of its last sign of life by default", () =>
+    Effect.gen(function* () {
+      const { pingEvery } = yield* Effect.withConfigProvider(settings, ConfigProvider.fromMap(new Map()))
+      assert.isAtMost(Duration.toSeconds(pingEvery) * (1 + pongShare), 30)
+    })
   )
 
   it.scopedLive("refuses too many connections, of one user or in total, at the handshake", () =>
