@@ -5,6 +5,7 @@ import { WebSocket } from "ws"
 import * as Client from "../../src/client/Client.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import { ask, eventually, natsClient, socket, start, token, world } from "./PlatformWorld.ts"
+import { readRecord } from "./Record.ts"
 
 interface Listed {
   readonly instrument_token: number
@@ -35,20 +36,26 @@ describe("Streaming", () => {
     "TC-MATL-030 one account, 50 options at 10 ticks a second: every tick is published and reaches the client, with Greeks",
     () =>
       Effect.gen(function* () {
-        const { config, nats } = yield* world({ mode: "synthetic", rate: 10, strikesEachSide: 12 })
-        const running = yield* start({ ...config, SEED_USER: "demo" })
+        const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 10, strikesEachSide: 12 }, {}, {}, ["sim1"])
+        const running = yield* start(config)
         const jwt = yield* token()
         const { effects, ticks } = Client.make({ url: running.url, token: jwt, WebSocket })
-        const { subscriptions } = yield* effects.subscriptions.list({ urlParams: { limit: 1000 } })
-        const options = subscriptions
-          .filter(({ segment, tradingsymbol }) => segment === "NFO-OPT" && tradingsymbol.startsWith("NIFTY"))
+        const ofNifty = simulator.market.instruments.filter(({ name }) => name === "NIFTY")
+        const tokens = ofNifty
+          .filter(({ segment }) => segment === "NFO-OPT")
+          .toSorted((a, b) => (a.expiry ?? "").localeCompare(b.expiry ?? ""))
           .slice(0, 50)
-        assert.strictEqual(options.length, 50)
-        const tokens = options.map(({ instrument_token }) => instrument_token)
+          .map(({ token }) => token)
+        assert.strictEqual(tokens.length, 50)
+        const future = ofNifty.find(({ instrumentType }) => instrumentType === "FUT")?.token
+        const subscriptions = [256265, future, ...tokens].map((instrument_token) => ({ instrument_token, requested_mode: "FULL" }))
+        const added = yield* ask(running, "/subscriptions/batch", { method: "POST", body: { subscriptions } })
+        assert.deepInclude(added.body, { created: 52, refused: [] })
         const wanted = new Set(tokens)
         yield* eventually("streaming", Effect.orDie(effects.health()), ({ ticker }) => (ticker.accounts["sim1"]?.ticks ?? 0) > 0)
         const got: Array<Client.Tick> = []
         let priced = 0
+        const pricedTokens = new Set<number>()
         const others: Array<string> = []
         yield* Effect.acquireRelease(
           Effect.sync(() =>
@@ -57,7 +64,9 @@ describe("Streaming", () => {
               onEvent: (event) => {
                 if (event.type === "tick") got.push(event)
                 else others.push(event.type === "state" ? event.state : event.type)
-                if (event.type === "tick" && event.data.delta !== null) priced++
+                if (event.type !== "tick" || event.data.delta === null) return
+                priced++
+                pricedTokens.add(event.data.instrument_token)
               }
             })
           ),
@@ -66,7 +75,7 @@ describe("Streaming", () => {
         yield* eventually(
           "ticks with Greeks",
           Effect.sync(() => priced),
-          (count) => count > 1_500
+          (count) => count > 1_500 && pricedTokens.size === tokens.length
         )
         assert.deepStrictEqual(others, ["connecting", "open", "connected", "subscribed"])
         const [first = 0, last = 0] = [got[0]?.seq, got.at(-1)?.seq]
@@ -86,6 +95,17 @@ describe("Streaming", () => {
           if (delta !== null)
             assert.isTrue(Math.abs(delta) <= 1 && (gamma ?? Number.NaN) >= 0 && (vega ?? Number.NaN) >= 0, JSON.stringify(data))
         }
+        // The market falls silent, so that everything that the broker sent arrives.
+        for (const at of simulator.stats().spread.keys()) simulator.mute(at)
+        const { packets } = simulator.stats()
+        yield* eventually(
+          "the record has as many packets as the broker sent",
+          Effect.map(
+            Effect.promise(() => readRecord(nc, 0)),
+            (record) => record.packets
+          ),
+          (count) => count === packets
+        )
       }).pipe(Effect.scoped),
     300_000
   )
