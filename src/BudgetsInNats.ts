@@ -11,20 +11,23 @@ import { MarketClock } from "./streams/MarketClock.ts"
 import { RuleBook } from "./streams/RuleBook.ts"
 import * as Subjects from "./streams/Subjects.ts"
 
-/** What a family is counted with, how many slots of it are kept for others, and how long its requests wait at most. */
+/**
+ * For each family of requests: the group and the limit that it counts towards, how many of the group's slots it leaves to others, and how
+ * long a request waits for a slot at most.
+ */
 const families = {
   quote: { group: "quote", limit: "quote_requests_per_second", kept: 0, waitMsMax: 30_000 },
   historical: { group: "historical", limit: "historical_requests_per_second", kept: 0, waitMsMax: 60_000 },
-  // One request of history a second stays free for those who wait for an answer.
+  // The backfill leaves one request of history a second to people who wait for an answer.
   backfill: { group: "historical", limit: "historical_requests_per_second", kept: 1, waitMsMax: 60_000 },
-  // An account's state goes before everything else: two slots of each second are for it alone.
+  // Reading an account's state comes first: `other` leaves it two slots of each second.
   state: { group: "other", limit: "other_requests_per_second", kept: 0, waitMsMax: 5_000 },
   other: { group: "other", limit: "other_requests_per_second", kept: 2, waitMsMax: 30_000 }
 } as const
 
 /**
- * What the broker refused with 429, in every process: whoever is refused publishes it. A process that starts later does not know it, and an
- * account's ticker reports what its own process knows.
+ * Which accounts the broker limits with 429. The process that is refused publishes it, and every process remembers it. A process that
+ * starts later does not know it, and an account's ticker reports what its own process knows.
  */
 const limits = Effect.gen(function* () {
   const jetStream = yield* JetStream
@@ -59,13 +62,16 @@ const limits = Effect.gen(function* () {
           ).pipe(Effect.annotateLogs({ account, op, for_ms: forMs }))
         const as_of = new Date(yield* Clock.currentTimeMillis).toISOString()
         const body = Subjects.Limited.encode({ v: 1, as_of, account_id: account, for_ms: Math.ceil(forMs), op })
-        // While NATS is away only this process knows it.
+        // While NATS is away, only this process knows of the limit.
         yield* Effect.ignoreLogged(jetStream.notify(Subjects.Limited.at({ account }), body))
       })
   } as const
 })
 
-/** The budgets of all accounts, by the rulebook's limits of the day, shared by all processes over NATS. While NATS is away each process keeps its own pace. */
+/**
+ * The request budgets of all accounts, with the rulebook's limits of the day. All processes share them over NATS. While NATS is away, each
+ * process keeps its own pace.
+ */
 export const layer = Layer.scoped(
   Budgets.Budgets,
   Effect.gen(function* () {

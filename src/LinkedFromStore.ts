@@ -3,7 +3,10 @@ import { LinkedAccounts, LinkedUnread } from "./broker/LinkedAccounts.ts"
 import { AccountRepo } from "./store/accounts/AccountRepo.ts"
 import * as Caller from "./store/owners/Caller.ts"
 
-/** The linked accounts and sessions of a process are those of Postgres, of all owners, also when a caller's request makes it look. */
+/**
+ * Reads the linked accounts and the sessions of all owners from Postgres. It reads as the platform, even when one caller's request triggers
+ * the read.
+ */
 export const layer = Layer.effect(
   LinkedAccounts,
   Effect.map(AccountRepo, (repo) => ({

@@ -6,7 +6,7 @@ import * as RequestSlots from "./streams/budget/RequestSlots.ts"
 import * as KeyValue from "./streams/KeyValue.ts"
 import * as Subject from "./streams/Subject.ts"
 
-/** While another process signs in, its session is looked for this often, and this many times. Then the process signs in itself. */
+/** While another process signs in, this process looks for the new session this often, at most this many times. Then it signs in itself. */
 const lookEveryMs = 100
 const looksMax = 150
 
@@ -16,8 +16,8 @@ const decode = Schema.decodeUnknownOption(Stored)
 const encode = Schema.encodeSync(Stored)
 
 /**
- * Automatic logins of all processes on one NATS. Whoever needs a session first signs in, and the others take that session. While NATS is
- * away, or without ACCOUNTS_KEY_FILE, each process signs in by itself.
+ * Automatic logins of all processes on one NATS. The process that first needs a session signs in, and the others use that session. While
+ * NATS is away, or without ACCOUNTS_KEY_FILE, each process signs in by itself.
  */
 export const layer = Layer.effect(
   AutomaticLogins.AutomaticLogins,

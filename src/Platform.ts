@@ -56,7 +56,7 @@ import * as Tracing from "./Tracing.ts"
 
 export type Role = "actors" | "gateway"
 
-/** Which parts run in a process: of the platform, or the simulated broker, which shares nothing with it. */
+/** What this process runs: roles of the platform, or the simulated broker, which shares nothing with the platform. */
 export const roles: Config.Config<ReadonlyArray<Role | "simulator">> = Config.array(
   Config.literal("actors", "gateway", "simulator")(),
   "ROLES"
@@ -98,7 +98,7 @@ const Repositories = Layer.mergeAll(
   LoginRepo.Default,
   ApiKeyRepo.Default
 )
-/** Postgres with its schema, and what is kept there: one pool for every role of the process. */
+/** Postgres with its migrated schema, and the repositories. All roles of the process share one pool of connections. */
 const Store = PaperLedgers.Default.pipe(
   Layer.provideMerge(Repositories),
   Layer.provideMerge(InstrumentRepo.Default),
@@ -107,7 +107,10 @@ const Store = PaperLedgers.Default.pipe(
 )
 const Shared = Accounts.Default.pipe(Layer.provide(LinkedFromStore.layer), Layer.provideMerge(Store), Layer.merge(Redis.Default))
 
-/** A process learns from Postgres of instruments that another one loaded: this often, and at once at a start that comes before them. */
+/**
+ * How often a process reads the instruments that another process loaded into Postgres. Until it has any, it reads every
+ * `firstInstrumentsEvery`.
+ */
 const instrumentsEvery = "1 minute"
 const firstInstrumentsEvery = "1 second"
 const InstrumentsFromStore = Layer.scopedDiscard(
@@ -115,7 +118,7 @@ const InstrumentsFromStore = Layer.scopedDiscard(
     const registry = yield* InstrumentRegistry
     const clock = yield* MarketClock
     const follow = Effect.suspend(() => registry.follow(IndiaTime.istDate(clock.unsafeNow()))).pipe(
-      Effect.tapError((error) => Effect.logWarning("instruments not read, keeping those there are", error)),
+      Effect.tapError((error) => Effect.logWarning("the instruments cannot be read, the present ones stay in force", error)),
       Effect.ignore
     )
     const first = Effect.repeat(follow, {
@@ -128,7 +131,7 @@ const InstrumentsFromStore = Layer.scopedDiscard(
 
 /** Each role signs in to NATS as its own user, so that the server holds it to its own subjects. */
 const ActorsRole = InstrumentsFromStore.pipe(
-  Layer.provideMerge(Actors.layer), // whose start brings the day's instruments: they must not be overtaken by older ones
+  Layer.provideMerge(Actors.layer), // its start loads the day's instruments first, so that the reads of Postgres cannot put older ones in their place
   Layer.provide([
     FrameFeed.Default,
     Snapshots.Default,
@@ -149,7 +152,7 @@ const GatewayRole = GatewayLive.pipe(
   Layer.provide(JetStream.layer("gateway"))
 )
 
-/** A process without a gateway has an address only where OPS_PORT asks for one: several may share a machine. */
+/** A process without a gateway listens only if OPS_PORT is set, because several such processes may share a machine. */
 const OpsRole = Layer.unwrapEffect(
   Effect.map(
     Config.all({ host: Config.string("OPS_HOST").pipe(Config.withDefault("127.0.0.1")), port: Config.option(Config.integer("OPS_PORT")) }),
@@ -159,8 +162,8 @@ const OpsRole = Layer.unwrapEffect(
 )
 
 /**
- * The platform in the given roles. Its address is in the HttpServer that comes out with a gateway. Actors come up before the gateway answers:
- * a start that fails leaves nothing listening.
+ * The platform in the given roles. With the gateway role, the layer provides the HttpServer, which has the address. Actors start before the
+ * gateway listens, so a start that fails leaves nothing listening.
  */
 export const layer = (roles: ReadonlyArray<Role>) => {
   const wanted = !roles.includes("gateway")

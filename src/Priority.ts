@@ -3,9 +3,9 @@ import { getPriority, setPriority } from "node:os"
 import { Config, Effect, Option } from "effect"
 import * as ActorGroups from "./actors/placement/ActorGroups.ts"
 
-/** The operating system's least share: nice values end here. */
+/** The largest nice value of the operating system, which is the lowest priority. */
 const niceMax = 19
-/** By how much a process that runs only market data is nicer, so that orders, the gateway and the servers get their turn before ticks. */
+/** What is added to the nice value of a process that runs only market data, so that orders, the gateway and the servers run before ticks. */
 const marketNice = 5
 
 const wanted = Config.option(
@@ -14,20 +14,23 @@ const wanted = Config.option(
   )
 )
 
-/** A gateway takes orders and answers people, so a process with one gives way to nobody. */
+/** A process with a gateway takes orders and answers people, so it keeps its priority. */
 const isMarketOnly = (roles: ReadonlyArray<string>, groups: ReadonlyArray<ActorGroups.Name>): boolean =>
   roles.includes("actors") && !roles.includes("gateway") && groups.every((one) => one === "market")
 
-/** The niceness that is added to this process: PROCESS_NICE, or else a number that depends on the actors that the process runs. */
+/** The number to add to this process's nice value: PROCESS_NICE, or else a number that depends on the actors that the process runs. */
 export const nice = (roles: ReadonlyArray<string>): Config.Config<number> =>
   Config.map(Config.all({ groups: ActorGroups.here, wanted }), ({ groups, wanted }) =>
     Option.getOrElse(wanted, () => (isMarketOnly(roles, groups) ? marketNice : 0))
   )
 
-/** On Linux a priority belongs to a thread, and new threads begin with the one of their maker. Elsewhere it belongs to the process (0). */
+/**
+ * On Linux a priority belongs to a thread, and a new thread inherits it from the thread that starts it. Elsewhere it belongs to the process
+ * (0).
+ */
 const threads = (): ReadonlyArray<number> => (process.platform === "linux" ? readdirSync("/proc/self/task").map(Number) : [0])
 
-/** Gives way to other processes by `by` more than now. It needs no rights, because it only lowers the priority. */
+/** Raises this process's nice value by `by`. It needs no rights, because it only lowers the priority. */
 export const lower = (by: number): Effect.Effect<void> =>
   by === 0
     ? Effect.void

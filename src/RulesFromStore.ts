@@ -4,7 +4,7 @@ import { JetStream } from "./streams/JetStream.ts"
 import { RuleBook } from "./streams/RuleBook.ts"
 import * as Subjects from "./streams/Subjects.ts"
 
-/** If an announcement is lost, the process reads the entries at the latest after this time. */
+/** If an announcement is lost, the process reads the entries after this time at the latest. */
 const lookEvery = "1 minute"
 
 const follow = Effect.gen(function* () {
@@ -23,7 +23,7 @@ const follow = Effect.gen(function* () {
   yield* Queue.take(announced).pipe(
     Effect.timeoutTo({ duration: lookEvery, onSuccess: () => "announced", onTimeout: () => "due" }),
     Effect.zipRight(read),
-    Effect.catchAll((error) => Effect.logWarning("calendar entries not read, keeping the rules there are", error)),
+    Effect.catchAll((error) => Effect.logWarning("the calendar entries cannot be read, the present rules stay in force", error)),
     Effect.repeat(Schedule.forever),
     Effect.forkScoped
   )

@@ -25,7 +25,10 @@ const failureText = (error: unknown): string => {
   return error instanceof Error && error.message !== "" ? error.message : reasonOf(error)
 }
 
-/** A failure is a sentence. A defect is ours, so it keeps its stack. Undefined for a plain interruption, which is a stop. */
+/**
+ * The text for a failed start: a sentence for each failure, or the stack of a defect, because a defect is a fault of this code. Undefined
+ * for an interruption, because that is an ordinary stop.
+ */
 export const sentence = (cause: Cause.Cause<unknown>): string | undefined => {
   const failures = Arr.dedupe(Chunk.toReadonlyArray(Cause.failures(cause)).map(failureText))
   if (failures.length > 0) return failures.join("\n")

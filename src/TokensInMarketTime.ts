@@ -4,7 +4,7 @@ import * as TokenLife from "./domain/accounts/TokenLife.ts"
 import { MarketClock } from "./streams/MarketClock.ts"
 import { RuleBook } from "./streams/RuleBook.ts"
 
-/** Tokens live by market time and by the rules in force. */
+/** Decides by market time, and by the rules in force, when access tokens die. */
 export const layer = Layer.effect(
   Tokens,
   Effect.map(Effect.all([MarketClock, RuleBook]), ([market, book]) => ({

@@ -3,7 +3,7 @@ import * as OtlpTracer from "@effect/opentelemetry/OtlpTracer"
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { Config, ConfigError, Effect, Either, Layer, Option } from "effect"
 
-/** Spans of one request to the collector, and how often they are sent. */
+/** The most spans in one request to the collector. Below: how often spans are sent, and how long a stop waits for the last ones. */
 const batchMax = 500
 const sendEvery = "2 seconds"
 const stopMax = "3 seconds"
@@ -19,8 +19,8 @@ const address = Config.option(
 )
 
 /**
- * Sends spans by OTLP over HTTP to the collector at OTLP_URL; without it no span is made. A request of REST, the questions that it causes on NATS
- * and the work of the actor that answers them are one trace.
+ * Sends spans by OTLP over HTTP to the collector at OTLP_URL; without it no span is made. A REST request, the questions that it sends over
+ * NATS, and the work of the actor that answers them form one trace.
  */
 export const layer = (roles: ReadonlyArray<string>) =>
   Layer.unwrapEffect(

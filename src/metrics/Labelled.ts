@@ -1,8 +1,8 @@
 import { Metric, MetricKey, type MetricKeyType, MetricLabel } from "effect"
 
 /**
- * Metrics with one label, for synchronous callbacks. The label is part of the key. A metric that is tagged later looks up its key at
- * each update, which costs as much as folding a frame.
+ * Makes metrics with one label, for synchronous callbacks. Each value of the label gets its own metric once. Tagging a metric at each
+ * update would look up its key each time, which costs as much as folding a frame.
  */
 const byValue = <T extends MetricKeyType.MetricKeyType<number, unknown>>(key: MetricKey.MetricKey<T>, label: string) => {
   const make = (value: string) => Metric.fromMetricKey(MetricKey.taggedWithLabels(key, [MetricLabel.make(label, value)]))

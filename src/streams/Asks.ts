@@ -88,7 +88,7 @@ export const fetchHistory = make({
 /** The most instruments that one question may name. */
 export const subscriptionsMax = 1_000
 const SubscriptionsQuestion = Schema.Struct({
-  /** The service that asks. What it subscribed is its own, as what a user subscribed is the user's. */
+  /** The service that asks. Its subscriptions belong to it, as a user's belong to the user. */
   service: Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9_-]{1,64}$/)),
   subscribe: Schema.optionalWith(
     Schema.Array(
@@ -107,11 +107,11 @@ const SubscriptionsAnswer = Schema.Struct({
   created: Schema.Int,
   updated: Schema.Int,
   ended: Schema.Int,
-  /** What could not be done, with the reason. Everything else was done. */
+  /** Instruments for which the change failed, with the reason. The change was made for all others. */
   refused: Schema.Array(Schema.Struct({ instrument_token: Schema.Int, message: Schema.String }))
 })
 export type SubscriptionsAnswer = typeof SubscriptionsAnswer.Type
-/** Subscribes and unsubscribes instruments for a service of the operator's, as `/subscriptions` does for users. */
+/** Subscribes and unsubscribes instruments for a service of the operator, as `/subscriptions` does for users. */
 export const changeSubscriptions = make({
   what: "subscriptions",
   timeoutMs: 30_000,
@@ -120,9 +120,9 @@ export const changeSubscriptions = make({
   answer: SubscriptionsAnswer
 })
 
-/** The broker has decided against a question. Its words may be shown to the caller. */
+/** The broker refused the request behind a question. Its words may be shown to the caller. */
 const Refused = Schema.Struct({ refused: Schema.Struct({ error_type: Schema.String, message: Schema.String }) })
-/** Questions to the broker take turns with the readings of the account, four a second (src/broker/AccountReads.ts). */
+/** Questions to the broker and readings of the account share one queue, which sends four a second (src/broker/AccountReads.ts). */
 const brokerQuestion = { timeoutMs: 20_000, waitingMax: 20 } as const
 
 const margins = make({
@@ -131,7 +131,10 @@ const margins = make({
   question: Schema.Struct({ orders: Schema.Array(Margins.Wanted) }),
   answer: Schema.Union(Schema.Struct({ margins: Margins.Basket }), Refused)
 })
-/** Asks the account's broker what these orders would block. The account's executor answers, because it holds the broker's session. */
+/**
+ * Asks the account's broker how much margin these orders would block. The account's executor answers, because it holds the broker's
+ * session.
+ */
 export const orderMargins = (account: string): typeof margins => ({ ...margins, what: `margins-${account}` })
 
 const triggers = make({
@@ -184,8 +187,8 @@ interface Waiting<Q> {
 
 /**
  * Answers such questions until it is interrupted, at most `concurrency` at a time. The asker gets the message of an error, so that message
- * must not contain secrets. Questions that cannot be read, or for which there is no room, are declined too. One that waited longer than its
- * asker does is dropped.
+ * must not contain secrets. Questions that cannot be read, or for which there is no room, are declined too. So is a question that waited
+ * longer than its asker waits for an answer.
  */
 export const serve = <Q, A, E extends Error, R>(
   of: Ask<Q, A>,
@@ -197,7 +200,7 @@ export const serve = <Q, A, E extends Error, R>(
     const waiting = yield* Mailbox.make<Waiting<Q>>({ capacity: of.waitingMax, strategy: "dropping" })
     const clock = yield* Effect.clock
     const reply = (to: string, body: Reply<A>) => jetStream.nc.publish(to, toBytes.encode(of.encodeReply(body)))
-    /** Inboxes whose question waits or is being answered. Its size is at most `waitingMax` plus the number of workers. */
+    /** Inboxes whose question waits or is being answered: at most `waitingMax` plus the number of workers. */
     const taken = new Set<string>()
     const decline = (to: string, detail: string) => {
       Metrics.asksDeclined(of.what)

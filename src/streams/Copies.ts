@@ -6,7 +6,7 @@ import * as OrderedRead from "./OrderedRead.ts"
 import * as Streams from "./Streams.ts"
 import * as Subjects from "./Subjects.ts"
 
-/** External users of nats.conf. Each has a separate account, which our account reaches under this name as prefix. */
+/** External users of nats.conf. Each has a separate NATS account. Our account reaches its API under this name as a prefix. */
 type User = "reader" | "operator"
 
 export interface Copy {
@@ -19,7 +19,7 @@ export interface Copy {
 const seconds = 1e9
 const hours = 3_600 * seconds
 const MB = 1_024 * 1_024
-/** A copy that its user damaged is restored within this time. */
+/** How often the copies are checked. A copy that its user damaged is restored within this time. */
 const keepEvery = "5 seconds"
 const seedMax = "30 seconds"
 const askMaxMs = 5_000
@@ -32,7 +32,7 @@ const shared = {
   compression: StoreCompression.S2,
   discard: DiscardPolicy.Old,
   allow_direct: true,
-  // An answer to each message would travel in the user's account, where nobody waits for it.
+  // Without this, the stream would send an acknowledgement of each message in the user's account, where nobody waits for it.
   no_ack: true,
   duplicate_window: 120 * seconds
 } satisfies Partial<Streams.Spec>

@@ -18,7 +18,7 @@ export interface Setup {
   readonly name: string
   readonly stream: string
   readonly filter: string
-  /** Messages of one fetch, and the most that may wait for their acknowledgement. */
+  /** The most messages of one fetch, and the most that may be unacknowledged. */
   readonly batchMax: number
 }
 
@@ -28,14 +28,14 @@ const ackWaitMs = 30_000
 const configOf = ({ name, filter, batchMax }: Setup): Partial<ConsumerConfig> => ({
   durable_name: name,
   filter_subject: filter,
-  // Each message is acknowledged by itself: after a failure newer messages come before those that wait for their redelivery.
+  // Each message is acknowledged separately, because after a failure newer messages arrive before those that the server delivers again.
   ack_policy: AckPolicy.Explicit,
   deliver_policy: DeliverPolicy.All,
   ack_wait: ackWaitMs * 1e6,
   max_ack_pending: batchMax,
   max_deliver: -1
 })
-/** Settings that change which messages a consumer delivers, and that ours never has. */
+/** Settings that change which messages a consumer delivers. Our consumers never set them. */
 const foreign = [
   "deliver_subject",
   "pause_until",
@@ -46,7 +46,9 @@ const foreign = [
   "inactive_threshold"
 ] as const
 
-/** The first setting in which the server's consumer is not ours. Where it began to read says nothing about now. */
+/**
+ * The first setting in which the server's consumer differs from ours. The start of its read is not compared, because it no longer matters.
+ */
 export const difference = (setup: Setup, found: ConsumerConfig): string | undefined => {
   const { deliver_policy: _, ...wanted } = configOf(setup)
   const has = (setting: string) => (found as unknown as Record<string, unknown>)[setting]
@@ -57,8 +59,8 @@ export interface DurableRead {
   /** Takes the next batch; it is empty when nothing came within a second. */
   readonly next: Effect.Effect<ReadonlyArray<Delivered>, NatsError>
   /**
-   * Looks at the consumer and restores it when it is gone or has settings that are not ours. Answers how many messages are not
-   * acknowledged yet, and up to which stream sequence all are.
+   * Checks the consumer, and restores it if it is gone or has settings that are not ours. Returns how many messages are not acknowledged
+   * yet, and the stream sequence up to which all are acknowledged.
    */
   readonly look: Effect.Effect<{ readonly waiting: number; readonly floor: number }, NatsError>
 }
@@ -74,7 +76,7 @@ const deliveredOf = (message: JsMsg): Delivered => ({
 
 /** The server's answer to a request that it can never fulfil. */
 const refused = 400
-/** The server's own number for a consumer that is not there. */
+/** The server's error number for a missing consumer. */
 const consumerNotFound = 10_014
 
 /** Reads a stream through a durable consumer, which remembers what is acknowledged. */
@@ -86,14 +88,14 @@ export const make = (setup: Setup): Effect.Effect<DurableRead, NatsError, JetStr
       Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `${op} (${name})`, cause }) })
 
     const add = attempt("add consumer", () => jsm.consumers.add(stream, configOf(setup)))
-    // A new consumer reads again what was saved, and saving is idempotent.
+    // A new consumer may read again what was already saved. That does no harm, because saving is idempotent.
     const replace = Effect.zipRight(
       attempt("delete consumer", () => jsm.consumers.delete(stream, name)),
       add
     )
     /**
-     * The server changes an existing consumer where it can; what it refuses to change is made again. An answer that does not come in time
-     * refuses nothing: the consumer with its acknowledgements stays.
+     * Updates an existing consumer where the server allows it. If the server refuses a change, the consumer is deleted and made again. If
+     * no answer comes in time, the consumer stays with its acknowledgements.
      */
     const ensure = Effect.flatMap(
       Effect.catchIf(

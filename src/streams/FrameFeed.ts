@@ -13,7 +13,7 @@ export type { Item, Taken } from "./feed/Member.ts"
 
 /** Items that may wait at one actor before the process's shared read pauses. */
 const bufferMax = 2_000
-/** A held frame waits for at most twice this. A clock, which releases it earlier, arrives every 100 ms while a ticker runs. */
+/** A held frame waits for at most twice this time. While a ticker runs, a clock arrives every 100 ms and releases it earlier. */
 const heldCheckMs = 150
 
 /** The items of one actor, in the record's order. It fails when the past cannot be read. */
@@ -62,7 +62,7 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
       .pipe(Effect.zipRight(distribution.handOverRest), Effect.forever, Effect.forkScoped)
     yield* Effect.sync(() => distribution.handOverAged()).pipe(Effect.delay(heldCheckMs), Effect.forever, Effect.forkScoped)
 
-    /** Adds the member to the shared read, never behind a message that was read already. */
+    /** Adds the member to the shared read. The member gets what comes after the newest message that this read has already read. */
     const join = (member: Member) => (position: number) => {
       members.add(member)
       refilter()
@@ -82,7 +82,7 @@ export class FrameFeed extends Effect.Service<FrameFeed>()("streams/FrameFeed", 
         yield* catchUp(member, wanted.afterSeq, isReal, join(member)).pipe(
           Effect.provideService(JetStream, jetStream),
           Effect.catchAllCause((cause) => Effect.sync(() => member.out.end(Effect.failCause(cause)))),
-          // Also after a failure: the other members must not wait for this one.
+          // This runs after a failure too, because the other members must not wait for this one.
           Effect.ensuring(
             Effect.suspend(() => {
               member.isLive = true

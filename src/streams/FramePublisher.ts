@@ -24,19 +24,21 @@ const drainCheckMs = 5
 export interface FramePublisher {
   /** Copies one packet into its underlying's frame. Synchronous; allocates only a view of the packet and the buffer's growth. */
   readonly append: (subject: string, source: Uint8Array, offset: number, length: number, receivedMs: number) => void
-  /** Sends everything appended so far, as far as the window has room. */
+  /** Sends what was appended so far, until the window is full. */
   readonly flush: () => void
   /** Sends everything appended so far, then a clock frame. */
   readonly clock: (atMs: number) => void
   /** Writes into the record, before the next clock, that everything streamed so far is interrupted, or these subjects only. */
   readonly interrupt: (interruption: Interruption, subjects?: ReadonlySet<string>) => void
-  /** The same of one packet of one underlying that was not appended. */
+  /** Writes into the record, before the next clock, that one packet of one underlying was lost. */
   readonly lost: (subject: string, cause: Interruption["cause"], receivedMs: number) => void
-  /** Takes a keyframe that an earlier run wrote for this subject, so that what open interest is compared with survives a restart. */
+  /**
+   * Takes a keyframe that an earlier run wrote for this subject, so that the values that open interest is compared with survive a restart.
+   */
   readonly restore: (subject: string, header: FrameHeader.FrameHeader, bytes: Uint8Array) => void
-  /** The instrument is not streamed any longer: it leaves the keyframes. */
+  /** Removes an instrument that is no longer streamed from the keyframes. */
   readonly forget: (subject: string, token: number) => void
-  /** Writes keyframes of what came since the last ones, for a reader that starts when nobody streams. */
+  /** Writes keyframes with the packets since the last keyframes, for a reader that starts when nobody streams. */
   readonly keyframes: () => void
   /** Waits until every packet is acknowledged, up to a limit. Returns how many packets were not acknowledged. */
   readonly drain: Effect.Effect<number>
@@ -46,7 +48,7 @@ export interface FramePublisher {
     readonly resent: number
     readonly dropped: number
     readonly open: number
-    /** As of the last look, twice a second. */
+    /** As measured at the last check. There are two checks a second. */
     readonly pressure: Backpressure.Level
     readonly bufferedBytes: number
   }
@@ -64,7 +66,7 @@ class Pacer {
     this.lanes = lanes
   }
 
-  /** Without room nothing can leave; the acknowledgement that makes room arms the timer again. */
+  /** While the window is full, nothing can be sent. The acknowledgement that makes room arms the timer again. */
   arm(): void {
     if (this.window.hasRoom()) this.timer ??= setTimeout(this.sweep, this.pauseMs)
   }
@@ -107,7 +109,7 @@ export const bufferBytesMax = Config.integer("FRAME_BUFFER_BYTES_MAX").pipe(
   Config.validate({ message: `expected at least ${bufferBytesMin} bytes`, validation: (bytes) => bytes >= bufferBytesMin })
 )
 
-/** For all publishers of one process. A clock waits at most `clockWaitMsMax` for packets of another account. */
+/** What all publishers of one process share. A clock waits at most `clockWaitMsMax` for packets of another account. */
 export const peers = (clockWaitMsMax: number): Peers => new Peers(clockWaitMsMax)
 
 /**

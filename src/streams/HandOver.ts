@@ -2,14 +2,14 @@ import { Effect } from "effect"
 
 /** A queue of items for one reader. */
 export interface HandOver<A, E> {
-  /** Gives items to the reader; answers the items for which there was no room. */
+  /** Gives items to the reader, and returns the items for which there was no room. */
   readonly offer: (items: Array<A>) => Array<A>
-  /** The same, but waits for room. */
+  /** Gives items to the reader, and waits until there is room for all. */
   readonly offerAll: (items: Array<A>) => Effect.Effect<void>
   /** Ends the queue. The reader gets `outcome` after it has taken the waiting items. */
   readonly end: (outcome: Effect.Effect<never, E>) => void
   /**
-   * Calls `look` with all waiting items, and again for each arrival, until it answers false. The offering code calls it directly, so a
+   * Calls `look` with all waiting items, and again for each arrival, until it returns false. The offering code calls it directly, so a
    * reader that only looks needs no turn of a fiber. One reader at a time.
    */
   readonly takeWhile: (look: (items: ReadonlyArray<A>) => boolean) => Effect.Effect<void, E>

@@ -51,7 +51,7 @@ const publishAgain = Schedule.exponential("100 millis").pipe(
   Schedule.union(Schedule.spaced("2 seconds")),
   Schedule.intersect(Schedule.recurs(publishAttemptsMax - 1))
 )
-/** A stop waits this long for the messages in the connection's buffer, and then this long for the socket. */
+/** A stop waits this long until the connection's buffer is sent, and then this long until the socket is closed. */
 const drainMaxMs = 3_000
 const closeMaxMs = 1_000
 /** The server's number for "no message found". Its 404 alone could also mean a missing stream. */
@@ -245,7 +245,10 @@ const follow = (nc: NatsConnection, link: Link, acks: Acks.Acks<NatsError>) =>
 const publishFailed = (subject: string, cause: Error) => new NatsError({ op: `publish ${subject}`, cause })
 
 const publishing = (nc: NatsConnection, link: Link, acks: Acks.Acks<NatsError>) => {
-  /** The newest headers that came without an id. A caller gives the same object for thousands of messages in a row. */
+  /**
+   * The newest headers of a publish without an id, and their encoded form. A caller passes the same object for thousands of messages in a
+   * row.
+   */
   let newest: { readonly given: PublishOptions["headers"]; readonly pairs: ReturnType<typeof headersOf> } = { given: undefined, pairs: [] }
   const pairsOf = (given: PublishOptions) => {
     if (given.msgId !== undefined || given.headers === undefined) return headersOf(given)
@@ -268,7 +271,7 @@ const publishing = (nc: NatsConnection, link: Link, acks: Acks.Acks<NatsError>) 
     /** Publishes with acknowledgement. A failed publish may still be stored, so only a publish with an id is tried again. */
     publish: (subject: string, data: Uint8Array, given: PublishOptions = {}): Effect.Effect<Acks.Ack, NatsError> =>
       given.msgId === undefined ? publishOnce(subject, data, given) : Effect.retry(publishOnce(subject, data, given), publishAgain),
-    /** Publishes without acknowledgement: for a hint that its receiver can do without. */
+    /** Publishes without acknowledgement. Use it for a hint that may be lost. */
     notify: (subject: string, data: Uint8Array) =>
       Effect.try({ try: () => nc.publish(subject, data), catch: (cause) => new NatsError({ op: `notify ${subject}`, cause }) })
   }
@@ -319,7 +322,7 @@ const make = (role: Role) =>
     const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout: requestTimeoutMs, checkAPI: false }))
     const unstored = new Unstored()
     const acks = Acks.make(nc, createInbox(wanted.inboxPrefix), requestTimeoutMs, unstored, publishFailed)
-    // The first listener: publishes fail before any other part hears of the loss.
+    // This is the first listener, so open publishes fail before any other part hears of the loss.
     yield* link.listen((isUp) => {
       if (isUp) return
       acks.lose()
@@ -336,7 +339,7 @@ const make = (role: Role) =>
       newInbox: () => createInbox(wanted.inboxPrefix),
       /** The most bytes of a message, its headers included. */
       payloadMax: () => nc.info?.max_payload ?? payloadMaxDefault,
-      /** The publishes of this process that NATS does not store. */
+      /** This process's publishes that NATS answers but does not store. */
       unstored,
       request: link.request,
       whenConnected: link.whenConnected,
@@ -345,7 +348,7 @@ const make = (role: Role) =>
     } as const
   })
 
-/** One connection to NATS with what everything else uses: publishing with acknowledgement, look-ups and facts about streams. */
+/** One connection to NATS, with publishing with acknowledgement, look-ups of messages, and facts about streams. */
 export class JetStream extends Effect.Service<JetStream>()("streams/JetStream", { scoped: make("engine") }) {
   static readonly layer = (role: Role) =>
     Layer.scoped(

@@ -14,9 +14,9 @@ export interface KeyValue {
   readonly get: (key: string) => Effect.Effect<Option.Option<{ readonly value: Uint8Array; readonly revision: number }>, NatsError>
   /** Answers the key's new revision. Revisions grow over the whole bucket. */
   readonly put: (key: string, value: Uint8Array) => Effect.Effect<number, NatsError>
-  /** Leaves a marker, by which watchers see that the key is gone. */
+  /** Removes a key and leaves a marker, so that watchers see the removal. */
   readonly remove: (key: string) => Effect.Effect<void, NatsError>
-  /** Leaves nothing, not even a marker: for keys that nobody watches any longer. `filter` may have wildcards. */
+  /** Removes keys and leaves no marker, so watchers see nothing. Use it for keys that nobody watches. `filter` may have wildcards. */
   readonly erase: (filter: string) => Effect.Effect<void, NatsError>
   /** When the bucket was made, UNIX ms. A bucket that was deleted and made again is empty and has another time. */
   readonly createdMs: Effect.Effect<number, NatsError>
@@ -30,10 +30,10 @@ const keysReadMax = "10 seconds"
 /** The bucket of the newest session of each account that signs in automatically, by account. The tokens are sealed. */
 export const sessions = "sessions"
 
-/** The platform's buckets, which are made again when somebody deletes them. The leases' bucket is kept by its own rules (LeaseBucket). */
+/** The platform's buckets, which are made again when somebody deletes them. LeaseBucket looks after the bucket of the leases. */
 export const buckets = ["actors", "instruments", "snapshots", "incarnations", sessions] as const
 
-/** The stream in which a bucket lies. */
+/** The name of the stream that stores a bucket. */
 export const streamOf = (bucket: string): string => `KV_${bucket}`
 
 /** The subject of a key: github.com/nats-io/nats-architecture-and-design, ADR-8. */

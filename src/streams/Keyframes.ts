@@ -20,14 +20,19 @@ export interface Underlying {
 }
 
 const readMax = "30 seconds"
-/** A look back covers this much more than the interval of keyframes: the time that `Keyframe.settledBy` may ask for, and a reserve. */
+/** A search covers this much more than the interval of keyframes: the time that `Keyframe.settledBy` may need, and a reserve. */
 const moreMs = Keyframe.settleMs + 7_000
-/** How far a look goes back, ms: first one interval of keyframes, then the interval at which an unchanged list is repeated, then all. */
+/**
+ * How far a search goes back, ms: first one interval of keyframes, then the interval at which unchanged keyframes are repeated, then the
+ * whole record.
+ */
 const looksBackMs = [Keyframe.everyMs + moreMs, Keyframe.repeatMs + Keyframe.everyMs + moreMs, Number.POSITIVE_INFINITY] as const
-/** How far a look for clock frames goes back, ms: first a few seconds, then over a minute. An account that streams writes ten a second. */
+/**
+ * How far a search for clock frames goes back, ms: first a few seconds, then over a minute. An account that streams writes ten a second.
+ */
 const clocksBackMs = [Keyframe.settleMs + 2_000, Keyframe.everyMs + moreMs] as const
 
-/** Reads until the server has nothing more, or `isPast` says that the next ones are not wanted. */
+/** Reads until the server has no more messages, or until `isPast` returns true for one. */
 const readAll = (filters: ReadonlyArray<string>, start: OrderedRead.Start, isPast: (message: Message) => boolean) =>
   Effect.gen(function* () {
     const found: Array<Message> = []
@@ -50,8 +55,8 @@ const readAll = (filters: ReadonlyArray<string>, start: OrderedRead.Start, isPas
   )
 
 /**
- * The newest message of each subject, without those of an earlier start of an account: what such a message has and the newer ones have not
- * is not streamed any longer. A keyframe whose header names another subject does not count.
+ * The newest message of each subject. Messages of an account's earlier incarnations are left out: an instrument that only they have is no
+ * longer streamed. A keyframe whose header names another subject does not count.
  */
 const newestOf = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
   const own = messages.filter(({ subject, header }) => FrameHeader.isOf(header(FrameHeader.name), subject))
@@ -131,12 +136,15 @@ export const before = (underlyings: ReadonlyArray<Underlying>, { seq, storedMs }
     return found.sort((one, other) => one.seq - other.seq)
   })
 
-/** Keyframes of accounts that stream together are at most a minute apart, and a moment for their clocks. */
+/**
+ * Keyframes of accounts that stream at the same time are at most this far apart: one interval, and a second for the difference of their
+ * clocks.
+ */
 const currentMs = Keyframe.everyMs + 1_000
 
 /**
- * The sequence behind which a reader has to fold what follows the keyframes; none where nothing but clocks follows until `untilSeq`. Frames of
- * an underlying that came behind its newest keyframe count from the oldest keyframe of the accounts that were streaming it then.
+ * The sequence after which a reader has to fold the record on top of the keyframes; none if only clocks follow until `untilSeq`. If frames
+ * of an underlying follow its newest keyframe, the reader begins after the oldest keyframe of the accounts that were streaming it then.
  */
 export const foldFrom = (keyframes: ReadonlyArray<Message>, untilSeq: number) =>
   Effect.gen(function* () {

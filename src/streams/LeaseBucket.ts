@@ -22,7 +22,7 @@ export class BucketMismatch extends Data.TaggedError("BucketMismatch")<{
   }
 }
 
-/** With less than this, any short delay of NATS would stop all actors: a margin and one refresh must fit in. */
+/** With a shorter time, any short delay of NATS would stop all actors: one refresh and a safety margin must fit in it. */
 const ttlMsMin = 4_000
 /** How long a lease lives without a refresh. A crash costs this time, and an outage of NATS may last no longer. */
 export const ttlMs = Config.duration("PLACEMENT_TTL").pipe(

@@ -5,7 +5,7 @@ import * as ServerTime from "./clock/ServerTime.ts"
 import * as OrderedRead from "./OrderedRead.ts"
 import * as Subjects from "./Subjects.ts"
 
-/** `feed` for a recording, whose time is not the machine's. `machine` where NATS' clock is not the one to trust. */
+/** `feed` is for a recording, whose time is not the machine's. `machine` is for places where NATS's clock cannot be trusted. */
 export const configuredMode = Config.literal("real", "machine", "feed")("MARKET_CLOCK").pipe(Config.withDefault("real" as const))
 
 /**
@@ -18,8 +18,9 @@ export interface Advance {
 }
 
 /**
- * Market time. `real`: the machine's clock, held to the NATS server's time. `machine`: the machine's clock alone. `feed`: the largest exchange time of all packets so far, so that the platform can replay a
- * recorded day at any speed. Every process follows the clock frames of all accounts.
+ * Market time. `real`: the machine's clock, corrected to the NATS server's time. `machine`: the machine's clock alone. `feed`: the largest
+ * exchange time of all packets so far, so that the platform can replay a recorded day at any speed. Every process follows the clock frames
+ * of all accounts.
  */
 export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketClock", {
   scoped: Effect.gen(function* () {
@@ -37,7 +38,7 @@ export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketCl
     }
     const unsafeNow = (): number => {
       if (mode === "real") return bounded.now(clock.unsafeCurrentTimeMillis(), performance.now())
-      // The machine's clock also serves a feed that has not begun.
+      // Before a recording begins, market time is the machine's time.
       return newestMs === 0 ? clock.unsafeCurrentTimeMillis() : newestMs
     }
     if (mode === "real") yield* ServerTime.follow(bounded)
@@ -64,7 +65,7 @@ export class MarketClock extends Effect.Service<MarketClock>()("streams/MarketCl
         () => Effect.sync(() => listeners.delete(listener))
       )
 
-    /** Whether a recording's time is known; the machine's always is. */
+    /** True if market time is known. Only a recording that has not begun has none. */
     const hasBegun = (): boolean => mode !== "feed" || newestMs > 0
     return { mode, hasBegun, now: Effect.sync(unsafeNow), unsafeNow, observe, onAdvance } as const
   })

@@ -2,8 +2,8 @@ import { Metric, MetricBoundaries } from "effect"
 import { counter, gauge } from "../metrics/Labelled.ts"
 
 /**
- * Every metric of the stream layer, named here and nowhere else. Callbacks of the client count through these functions: no fiber,
- * no effect, one call per message or batch and never per tick.
+ * Every metric of the stream layer, named here and nowhere else. Callbacks of the client count through these functions, without a fiber or
+ * an effect, once per message or batch and never per tick.
  */
 export const natsDisconnects = counter("nats_disconnects_total", "Times the connection to NATS was lost", "role")
 export const natsReconnects = counter("nats_reconnects_total", "Times the connection to NATS came back", "role")

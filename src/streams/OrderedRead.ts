@@ -14,7 +14,7 @@ export interface OrderedRead {
   readonly takeAll: Effect.Effect<ReadonlyArray<Message | Gap>>
   /** Shows the items of each socket chunk to `look`, until it answers false (see HandOver). */
   readonly takeWhile: (look: (items: ReadonlyArray<Message | Gap>) => boolean) => Effect.Effect<void>
-  /** The newest sequence received or passed over by a gap; before that, where the read began. */
+  /** The newest sequence that was received or skipped by a gap. Before the first message: the sequence after which the read began. */
   readonly lastSeq: () => number
   /** Messages that were waiting when the read began. */
   readonly pendingAtStart: number
@@ -32,7 +32,7 @@ export interface Options {
 
 const bufferMaxDefault = 1_000
 const retryMs = 250
-/** Many actors join within a moment of a start: one new consumer serves all their filters. */
+/** At a start many actors join at about the same time. Waiting this long lets one new consumer serve all their filters. */
 const gatherMs = 20
 const watchEveryMs = 500
 /** The server removes a consumer that nobody fetches from for this long. */
@@ -110,8 +110,8 @@ class Reading {
   }
 
   /**
-   * Makes a consumer behind the read's place, and another when a new request came meanwhile or the place was not valid. Answers how many
-   * messages wait for it.
+   * Makes a consumer that begins after the read's place. Makes another one if a new request came meanwhile or the place was not valid.
+   * Returns how many messages the server has for it.
    */
   readonly open: Effect.Effect<number, NatsError> = Effect.suspend(() => {
     const answering = this.called
@@ -166,8 +166,8 @@ class Reading {
   )
 
   /**
-   * Compares the place with the stream after the consumer was made: the consumer already holds what the stream drops later. False when the
-   * stream was made again, so that the consumer began at a wrong sequence.
+   * Compares the place with the stream. It does so after the consumer was made, so that no message can be dropped unseen between the two.
+   * False when the stream was made again, so that the consumer began at a wrong sequence.
    */
   private readonly compare = Effect.suspend(() =>
     Effect.map(this.jetStream.info(this.stream), (found) => {
@@ -181,7 +181,10 @@ class Reading {
   )
 }
 
-/** Replaces the consumer when that was asked for. It never fails: a read that ended here would be silent for ever. */
+/**
+ * Replaces the consumer if a replacement was requested. It never fails, because a read that ended here would deliver nothing more without
+ * an error.
+ */
 const reopen = (read: Reading) =>
   Effect.gen(function* () {
     if (read.isCurrent) return
@@ -204,9 +207,9 @@ const reopen = (read: Reading) =>
 
 /**
  * An ordered read that heals itself. It uses no acknowledgements: it fetches the next batch when its buffer is short, and checks the
- * delivery sequence. On any break it makes a new ephemeral consumer behind the last message. (Measured against durable consumers: no
- * redelivery on top of a stall, no inversion.) When the stream no longer holds the start, the reader gets a Gap. Only a read of the newest
- * per subject gets none, because a newer message of the same subject follows.
+ * delivery sequence. On any break it makes a new ephemeral consumer that begins after the last message. (Measured against durable
+ * consumers: no redelivery on top of a stall, no inversion.) When the stream no longer holds the start, the reader gets a Gap. Only a read
+ * of the newest per subject gets none, because a newer message of the same subject follows.
  */
 export const make = (options: Options): Effect.Effect<OrderedRead, NatsError, Scope.Scope | JetStream> =>
   Effect.gen(function* () {

@@ -8,9 +8,12 @@ import * as Metrics from "./Metrics.ts"
  * arrives meanwhile, so nothing piles up.
  */
 export const awayMaxMs = 600_000
-/** The longest wait for a connected server that refuses, or does not answer. Longer, and the actor's buffer holds up the process's shared read. */
+/**
+ * The longest wait for a connected server that refuses or does not answer. During a longer wait, the actor's full buffer would hold up the
+ * process's shared read.
+ */
 export const refusedMaxMs = 60_000
-/** How long a stop waits for NATS in work that cannot be interrupted. The next start computes again what is left then. */
+/** How long a stop waits for NATS in work that cannot be interrupted. The next start repeats the work that was not finished. */
 export const stopMaxMs = 3_000
 const pauseMinMs = 100
 const pauseMaxMs = 2_000
@@ -24,16 +27,16 @@ export interface Waiting {
 
 type Connection = Pick<JetStream, "isConnected" | "whenConnected">
 
-/** Answers of the server that may be others later: a stream that is missing is made again, and a cluster elects another leader. */
+/** Error codes that may pass: a missing stream is made again, and a cluster elects another leader. */
 const passing: ReadonlySet<number> = new Set([404, 503])
-/** True if NATS was away, did not answer, or may answer otherwise later. */
+/** True if NATS was away, did not answer, or gave an error that may pass. */
 const mayEnd = (error: unknown): error is NatsError => {
   if (!(error instanceof NatsError)) return false
   const answer = apiErrorOf(error)
   return answer === undefined || passing.has(answer.code)
 }
 
-/** Ends as soon as a lost connection is back. */
+/** The pause before the next attempt. If the connection is lost, it ends as soon as the connection is back. */
 const pauseFor = ({ isConnected, whenConnected }: Connection, refusals: number) =>
   Effect.suspend(() =>
     isConnected()
@@ -83,7 +86,7 @@ const tryAgain = <A, E, R>(
     return yield* Effect.fail(error)
   })
 
-/** Runs `self`; where NATS does not answer, waits and runs `again`, which is `self` where nothing else is named. */
+/** Runs `self`. If NATS does not answer, it waits and runs `again` (by default `self`). */
 export const make =
   (connection: Connection) =>
   <A, E, R>(

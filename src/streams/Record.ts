@@ -5,7 +5,7 @@ import * as RecordInput from "../domain/record/RecordInput.ts"
 import type { Message } from "./JetStream.ts"
 import * as Subjects from "./Subjects.ts"
 
-/** The stream that everything is folded from. */
+/** The stream from which all actors fold their state. */
 export const stream = Subjects.Frame.stream
 
 /** What a record message says, or why it says nothing: for the dead letter. */
@@ -18,7 +18,7 @@ interface Reader {
   readonly decode: (message: Message) => Decoded
 }
 
-/** Subjects remembered; anybody may publish on any, so a full list is cleared. */
+/** The most subjects to remember. Anybody may publish on any subject, so a full list is cleared. */
 const readersMax = 20_000
 const readers = new Map<string, Reader>()
 

@@ -20,7 +20,7 @@ export class RuleBook extends Effect.Service<RuleBook>()("streams/RuleBook", {
       current: (): RuleSet.RuleSet => rules,
       /** The id of the entry that a row of the rules came from; null for a shipped row. */
       entryOf: (row: Facts.DayRow): number | null => idByRow.get(row) ?? null,
-      /** Lays entries over the shipped rules. Two reads of the store may end in any order, so an older version changes nothing. */
+      /** Applies entries to the shipped rules. Two reads of the store may end in any order, so an older version changes nothing. */
       replace: ({ version: read, stored }: Stored): void => {
         if (read <= version) return
         version = read

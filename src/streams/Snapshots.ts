@@ -4,7 +4,8 @@ import { Effect, Option, Schema } from "effect"
 import * as KeyValue from "./KeyValue.ts"
 
 /**
- * A state's position in the record: the time at which the stream was made identifies the record, the sequence is the last folded message.
+ * A state's position in the record: the creation time of the stream, which identifies the record, and the sequence of the last folded
+ * message.
  */
 export interface Position {
   readonly recordCreatedMs: number
@@ -44,7 +45,7 @@ const chunkKey = (key: string, slot: number, at: number) => `${key}.${slot}.${at
 export class Snapshots extends Effect.Service<Snapshots>()("streams/Snapshots", {
   effect: Effect.gen(function* () {
     const kv = yield* KeyValue.open(bucket)
-    /** The slot that the stored manifest of a key points to, once it was read. */
+    /** For each key whose manifest was read: the slot that the stored manifest points to. */
     const slots = new Map<string, 0 | 1>()
 
     const stored = (key: string) =>

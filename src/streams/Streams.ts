@@ -17,7 +17,7 @@ export class StreamMismatch extends Data.TaggedError("StreamMismatch")<{
 
 export type Spec = Partial<StreamConfig> & Pick<StreamConfig, "name" | "subjects">
 
-/** The server's own number; its 404 alone says less. */
+/** The server's error number for a missing stream. Its 404 alone could also mean something else. */
 const streamNotFound = 10_059
 
 const seconds = 1e9
@@ -29,11 +29,11 @@ const shared = {
   storage: StorageType.File,
   discard: DiscardPolicy.Old,
   allow_direct: true,
-  // Ids only save work (a restart never depends on them), so the server need not remember long.
+  // Message ids only save work, and a restart never depends on them. So the server need not remember them for long.
   duplicate_window: 120 * seconds
 } satisfies Partial<StreamConfig>
 
-/** Every stream there is. Sizes of the record are configuration because it is the tick history. */
+/** All streams of the platform. The size of the record is configuration, because the record is the tick history. */
 export const specs = (record: { readonly bytesMax: number; readonly hoursMax: number; readonly replicas: number }): ReadonlyArray<Spec> =>
   [
     {
@@ -58,7 +58,7 @@ export const specs = (record: { readonly bytesMax: number; readonly hoursMax: nu
       description: "Newest state of every underlying and chain",
       subjects: ["und.state.>", "opt.chain.>"],
       max_msgs_per_subject: 1,
-      // Expired chains go by themselves; whatever is followed speaks every few seconds.
+      // States of expired chains disappear after this time. A chain that is followed publishes every few seconds.
       max_age: 7 * 24 * hours,
       max_bytes: 512 * MB
     },
@@ -94,7 +94,7 @@ export const specs = (record: { readonly bytesMax: number; readonly hoursMax: nu
       max_bytes: 64 * MB
     },
     { name: "CTL", description: "Commands to actors", subjects: ["ctl.>"], max_age: hours, max_bytes: 16 * MB },
-    // Apart from ORD, because the gateway publishes here and may not read a stream that it writes to (nats.conf).
+    // Separate from ORD, because the gateway publishes here and may not read a stream that it writes to (nats.conf).
     {
       name: "ORD_CMD",
       description: "Commands to the executors of orders",
@@ -131,7 +131,7 @@ const same = (wanted: unknown, found: unknown): boolean =>
     ? wanted.length === found.length && [...wanted].sort().every((one, at) => one === [...found].sort()[at])
     : isDeepStrictEqual(wanted, found)
 
-/** The first setting in which the server's answer differs from what was asked: old servers ignore what they do not know. */
+/** The first setting in which the server's answer differs from the request: old servers ignore settings that they do not know. */
 export const difference = (
   wanted: Spec,
   found: StreamConfig
@@ -143,7 +143,7 @@ export const difference = (
   return undefined
 }
 
-/** Brings one stream into being, or to its settings; answers whether it was not there before. */
+/** Makes a missing stream, or updates its settings. Returns true if the stream was missing. */
 export const ensureOne = (jsm: JetStreamManager, spec: Spec): Effect.Effect<boolean, NatsError | StreamMismatch> =>
   Effect.gen(function* () {
     const attempt = <A>(run: () => Promise<A>) =>
@@ -171,7 +171,7 @@ export const ensureOne = (jsm: JetStreamManager, spec: Spec): Effect.Effect<bool
     return isNew
   })
 
-/** Every stream by this process's settings. */
+/** All streams, with this process's settings. */
 export const configured = Effect.map(
   Config.all({
     bytesMax: Config.integer("MD_FRAMES_BYTES_MAX").pipe(Config.withDefault(4_096 * MB)),
@@ -181,11 +181,11 @@ export const configured = Effect.map(
   specs
 )
 
-/** Brings every stream into being, or to its settings; running it again changes nothing. */
+/** Makes missing streams and updates the settings of the others. Running it again changes nothing. */
 export const ensure = Effect.gen(function* () {
   const { jsm } = yield* JetStream
   yield* Effect.forEach(yield* configured, (spec) => ensureOne(jsm, spec), { concurrency: 4, discard: true })
 })
 
-/** Every stream, made once. A running platform has a StreamKeeper instead. */
+/** Makes all streams once. A running platform has a StreamKeeper instead. */
 export const layer = Layer.effectDiscard(ensure)

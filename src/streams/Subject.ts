@@ -5,7 +5,7 @@ export type Holes<T extends string> = T extends `${string}{${infer Name}}${infer
 
 export class DecodeError extends Data.TaggedError("DecodeError")<{ readonly subject: string; readonly cause: unknown }> {}
 
-/** The one place where a subject's text, its payload and its stream meet. */
+/** A subject: its text, its payload's schema and its stream. */
 export interface Subject<Template extends string, A, I = unknown> {
   readonly template: Template
   readonly stream: string
@@ -20,7 +20,7 @@ export interface Subject<Template extends string, A, I = unknown> {
   /** Encodes a value that has its JSON form already, without visiting its elements. */
   readonly write: (value: I) => Uint8Array
   readonly decode: (subject: string, bytes: Uint8Array) => Effect.Effect<A, DecodeError>
-  /** The same without an effect, for a loop that decodes a batch. */
+  /** Decodes without an effect, for a loop over a batch. */
   readonly decodeEither: (bytes: Uint8Array) => Either.Either<A, ParseResult.ParseError>
   /** False when a name in the body (underlying, strategy, account) differs from the name in its subject. */
   readonly isOf: (subject: string, value: A) => boolean
@@ -35,7 +35,7 @@ const encodeWith = (mark: string, unsafe: RegExp, name: string): string =>
   name.replaceAll(unsafe, (char) =>
     Array.from(toBytes.encode(char), (byte) => mark + byte.toString(16).toUpperCase().padStart(2, "0")).join("")
   )
-/** Never fails: text that `encodeWith` did not write stays as it is, because anybody may publish any subject. */
+/** Never fails, because anybody may publish any subject: text that `encodeWith` did not write stays as it is. */
 const decodeWith = (escaped: RegExp, token: string): string =>
   token.replaceAll(escaped, (run) => toText.decode(Buffer.from(run.replaceAll(/[^0-9A-F]/g, ""), "hex")))
 
@@ -53,7 +53,7 @@ export const unescape = (token: string): string => (token === "%" ? "" : decodeW
 /** True if a filter may match more than one subject. */
 export const hasWildcard = (filter: string): boolean => /[*>]/.test(filter)
 
-/** The same for a key of a KV bucket, whose alphabet is smaller (`-/_=.` and alphanumerics). The escape character is `=`. */
+/** Escapes names for a key of a KV bucket, which allows only `-/_=.` and alphanumerics. The escape character is `=`. */
 export const kvKey = (...names: ReadonlyArray<string>): string =>
   names.map((name) => (name === "" ? "=" : encodeWith("=", /[^A-Za-z0-9_-]/gu, name))).join(".")
 export const kvNames = (key: string): ReadonlyArray<string> =>

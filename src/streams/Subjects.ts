@@ -35,7 +35,7 @@ const bytes = Schema.Unknown
 
 export const Frame = Subject.make({ template: "md.frame.{exchange}.{underlying}", stream: "MD_FRAMES", schema: bytes })
 /**
- * The last packets of what one account streams of an underlying (domain/record/Keyframe); its instruments in parts that a message can hold.
+ * The last packets of an underlying's instruments that one account streams (domain/record/Keyframe), split into parts that fit a message.
  */
 export const Keyframe = Subject.make({
   template: "md.key.{exchange}.{underlying}.{account}.{part}",
@@ -98,7 +98,9 @@ export const ChainKeyframe = Subject.make({
   plain: true,
   names: chainOf
 })
-/** The whole chain once a minute of trading. Unlike a keyframe it stays, so that a writer or a replay finds each. */
+/**
+ * The whole chain once a minute of trading. The stream keeps each one, unlike a keyframe, so that a writer or a replay finds all of them.
+ */
 export const ChainMinute = Subject.make({
   template: "opt.minute.{exchange}.{underlying}.{expiry}",
   stream: "OPT_MINUTE",
@@ -148,7 +150,7 @@ export const Ticker = Subject.make({
   schema: TickerStatus,
   names: ({ account_id }) => ({ account: account_id })
 })
-/** The broker refuses requests of the account with 429: for so long other accounts do its work. */
+/** The broker refuses requests of the account with 429. Until the stated time has passed, other accounts do its work. */
 export const Limited = Subject.make({
   template: "sys.limited.{account}",
   stream: "SYS",
@@ -186,7 +188,10 @@ export const Store = Subject.make({
   schema: StoreFaults,
   names: ({ process }) => ({ process })
 })
-/** What is odd in an underlying's data: gaps, crossed books, prices off the tick grid, parity. Free form, for people and alarms. */
+/**
+ * Faults in an underlying's data: gaps, crossed books, prices off the tick grid, breaches of put-call parity. Free form, for people and
+ * alarms.
+ */
 export const Quality = Subject.make({
   template: "sys.quality.{kind}.{exchange}.{underlying}",
   stream: "SYS",
@@ -204,7 +209,7 @@ export const Changed = Subject.make({
   stream: "CTL",
   schema: Schema.Struct({ v: Schema.Literal(1), request_id: Schema.String, strategy: Schema.optional(ChangedStrategy) })
 })
-/** Only an inbox: a question must not make the engine publish on another subject. */
+/** The schema admits only an inbox, so that a question cannot make the engine publish on another subject. */
 const Inbox = Schema.String.pipe(Schema.pattern(/^_INBOX(?:_[a-z]+)?(?:\.[A-Za-z0-9]+)+$/))
 /** A question to the engine (Asks); the answer goes to the inbox that `reply` names. */
 export const Asked = Subject.make({

@@ -3,7 +3,7 @@ import * as Metrics from "./Metrics.ts"
 
 const pauseMinMs = 100
 const pauseMaxMs = 10_000
-/** After an actor has run this long, its next restart has the shortest pause again. */
+/** After a run of at least this length, an actor's next restart has the shortest pause again. */
 const healthyAfterMs = 30_000
 
 /**

@@ -11,7 +11,7 @@ import * as Subject from "../Subject.ts"
 const bucket = "budgets"
 /** The broker counts requests by the second. */
 export const slotMs = 1_000
-/** A slot in use is written again this often: until a request is answered it may reach the broker at any time. */
+/** A slot in use is written again this often, because a request may reach the broker at any time until it is answered. */
 const keepEvery = "400 millis"
 /** Pause between two looks for a free slot. */
 const lookEveryMs = 50
@@ -65,7 +65,7 @@ export const make = Effect.gen(function* () {
     )
   const write = (key: string) => forgetting(Effect.flatMap(open, (kv) => attempt(`put ${key}`, () => kv.put(key, empty))))
 
-  /** Takes the first free slot. Reserved slots are tried last. */
+  /** Takes the first free slot. It never takes one of the `kept` slots, which are the first ones. */
   const once = ({ count, kept, of }: Wish) =>
     Effect.gen(function* () {
       const kv = yield* open

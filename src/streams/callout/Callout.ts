@@ -8,9 +8,9 @@ import * as Claims from "./Claims.ts"
 
 /** Decides who may connect to NATS as a user of our own, and who may stay. */
 export interface Door {
-  /** The rights of whoever knows this password or token. Left: the reason of the refusal, which never contains the secret. */
+  /** The rights that this password or token gives. Left: the reason for the refusal, which never contains the secret. */
   readonly admit: (secret: Redacted.Redacted<string>) => Effect.Effect<Either.Either<Claims.Grant & { readonly owner: string }, string>>
-  /** Those of the names that admitted connections bear which must not stay. */
+  /** Those of these names of admitted connections that must be disconnected. */
   readonly ended: (names: ReadonlySet<string>) => Effect.Effect<ReadonlySet<string>>
   /** The owner in a name; undefined for a name that `admit` did not give. */
   readonly ownerOf: (name: string) => string | undefined
@@ -20,13 +20,13 @@ export interface Door {
 const loginsMax = 256
 /** nats.conf gives a login five seconds. */
 const loginMax = "4 seconds"
-/** All connections are looked at this often, and at once when a key changed. */
+/** All connections are checked this often, and at once when a key changed. */
 const lookMs = 5_000
 const connectEvery = "5 seconds"
-/** Answers of servers that wait. A lost one costs a look. */
+/** The most answers of servers that may wait. If one is dropped, the next check gets it. */
 const pagesMax = 64
 export interface Looks {
-  /** Ends when the next look should not wait for its time. */
+  /** Ends when the next check should come at once. */
   readonly soon: Effect.Effect<void>
   /** Connections in one answer of a server. */
   readonly pageMax: number
@@ -50,7 +50,7 @@ interface Settings {
   readonly perOwnerMax: number
 }
 
-/** None: without the issuer's key this process answers no logins. */
+/** None without the issuer's key: this process then answers no logins. */
 const settings = Effect.gen(function* () {
   const seed = yield* Config.option(Config.redacted("NATS_CALLOUT_SEED"))
   const password = yield* Config.option(Config.redacted("NATS_CALLOUT_PASSWORD"))
@@ -63,7 +63,7 @@ const settings = Effect.gen(function* () {
   return Option.some<Settings>({ signer, perOwnerMax })
 })
 
-/** Answers the server's questions who may connect. */
+/** Answers the server's questions about who may connect. */
 const answering = (nc: NatsConnection, door: Door, census: Census, { perOwnerMax, signer }: Settings) =>
   Effect.gen(function* () {
     const fibers = yield* FiberSet.make<void>()
@@ -149,7 +149,7 @@ const looking = (nc: NatsConnection, door: Door, census: Census, { pageMax, soon
           Metrics.natsLogins("ended")
         }
       })
-    /** A look that fails must not be the last one. */
+    /** Logs a check that fails, so that the checks go on. */
     const going = Effect.catchAllCause((cause) => Effect.logError("connections of owners to NATS were not checked", cause))
     yield* Effect.forkScoped(
       Effect.forever(Effect.flatMap(pages.takeAll, ([all]) => Effect.forEach(all, (page) => going(look(page)), { discard: true })))

@@ -7,7 +7,7 @@ export const partsOf = (name: string): { readonly given: string; readonly login:
   return { given, login }
 }
 
-/** The connections that one server holds, by owner, as it said at `atMs`. */
+/** The connections of one server by owner, as it reported them at `atMs`. */
 interface Count {
   readonly atMs: number
   readonly byOwner: ReadonlyMap<string, number>
@@ -19,13 +19,16 @@ export interface Held {
   readonly login: string | undefined
 }
 
-/** How many connections each owner has: those in the servers' answers, and the logins that were admitted and are in no answer yet. */
+/** Counts each owner's connections: those in the servers' answers, and admitted logins that no answer contains yet. */
 export class Census {
   readonly #freshMs: number
   readonly #servers = new Map<string, Count>()
   readonly #admitted = new Map<string, { readonly owner: string; readonly atMs: number }>()
 
-  /** `freshMs`: a server that has not answered for so long is gone, and a login that no answer has shown for so long did not connect. */
+  /**
+   * After `freshMs` without an answer, a server counts as gone. After `freshMs` without appearing in an answer, an admitted login counts as
+   * not connected.
+   */
   constructor(freshMs: number) {
     this.#freshMs = freshMs
   }

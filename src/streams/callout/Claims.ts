@@ -7,9 +7,9 @@ interface KeyPair {
   readonly getPublicKey: () => string
   readonly getRawSeed: () => Uint8Array
 }
-/** What stands before the 32 bytes of an Ed25519 key in PKCS #8 (RFC 8410). */
+/** The bytes before the 32 bytes of an Ed25519 key in PKCS #8 (RFC 8410). */
 const pkcs8Head = Buffer.from("302e020100300506032b657004220420", "hex")
-/** Node's own key: the library signs in JavaScript, which takes some milliseconds of the event loop for each login. */
+/** The key in Node's form. The library would sign in JavaScript, which blocks the event loop for some milliseconds at each login. */
 const signingKey = (pair: KeyPair) => createPrivateKey({ key: Buffer.concat([pkcs8Head, pair.getRawSeed()]), format: "der", type: "pkcs8" })
 
 /** The server's question whether a client may connect: https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-26.md */
@@ -78,7 +78,7 @@ export const makeSigner = (seed: string) => {
       })
       return answer(nowMs, nats, { jwt })
     },
-    /** The server logs the reason. The client gets no more than that it is refused. */
+    /** The server logs the reason. The client only learns that it is refused. */
     refuse: (nowMs: number, { nats }: Question, reason: string): string => answer(nowMs, nats, { error: reason })
   }
 }

@@ -7,9 +7,9 @@ export type Name = {
 }[keyof Catalogue]
 
 /**
- * Who may read a subject by a NATS connection: everybody (`market`), the owner that the subject names (`owner`), whoever may use the account
- * that it names (`account`), or only the platform and its operator (`platform`). `group` is the group of the contract that shows the
- * same data: an API key needs its scope to read.
+ * Who may read a subject over a NATS connection: everybody (`market`), the owner that the subject names (`owner`), the users of the account
+ * that it names (`account`), or only the platform and its operator (`platform`). `group` is the group of the contract that shows the same
+ * data: an API key needs its scope to read.
  */
 type Right = { readonly reach: "market" | "owner" | "account"; readonly group: string } | { readonly reach: "platform" }
 
@@ -18,7 +18,7 @@ const owner = (group: string): Right => ({ reach: "owner", group })
 const account = (group: string): Right => ({ reach: "account", group })
 const platform: Right = { reach: "platform" }
 
-/** A new subject does not compile without its right. */
+/** The type makes a new subject fail to compile until it has a right here. */
 export const rights: Readonly<Record<Name, Right>> = {
   Frame: market("ticks"),
   Keyframe: market("ticks"),
@@ -53,7 +53,7 @@ export const rights: Readonly<Record<Name, Right>> = {
   Asked: platform
 }
 
-/** A user of NATS: whose things it may read, and which groups of the contract. */
+/** A user of NATS: the owner and the accounts whose data it may read, and which groups of the contract. */
 export interface Reader {
   readonly owner: string
   readonly accountIds: ReadonlyArray<string>
@@ -68,7 +68,10 @@ const openEnded = (filter: string): string => filter.replace(/(?:\.\*)+$/, ".>")
 /** `strat.m2m.u1.>` as `strat.*.u1.>`. */
 const ofAnyKind = (filter: string): string => filter.split(".").with(1, "*").join(".")
 
-/** The filters of the subjects that begin with one word. If a reader may read all of them, one filter says it: `md.>`, or `strat.*.<owner>.>`. */
+/**
+ * The filters of the subjects that begin with one word. If a reader may read all of them, there is only one filter: `md.>`, or
+ * `strat.*.<owner>.>`.
+ */
 const filtersOfRoot = (root: string, { accountIds, mayRead, owner }: Reader): ReadonlyArray<string> => {
   const filter = (name: Name, holes: Readonly<Record<string, string>> = {}) =>
     openEnded((subjects[name].filter as (holes: object) => string)(holes))

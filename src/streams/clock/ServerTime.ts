@@ -5,10 +5,10 @@ import * as Metrics from "../Metrics.ts"
 import * as Subjects from "../Subjects.ts"
 
 const sampleEvery = "10 seconds"
-/** A sample that took longer says too little about the server's time. */
+/** A sample with a longer round trip is too inaccurate and is not used. */
 const roundTripMsMax = 500
 
-/** One question to the server for its time; an answer of a stream's facts carries it. */
+/** Asks the server for its time once. The answer to a question about a stream contains it. */
 const sample = (clock: BoundedClock) =>
   Effect.gen(function* () {
     const { jsm, request } = yield* JetStream
@@ -19,7 +19,7 @@ const sample = (clock: BoundedClock) =>
     if (!Number.isNaN(serverMs) && answeredMs - askedMs <= roundTripMsMax) clock.sample(serverMs, askedMs, answeredMs)
   }).pipe(
     Effect.catchTag("NatsError", (error) =>
-      Effect.logDebug("the server's time is not known, the last sample runs on").pipe(Effect.annotateLogs({ cause: error.message }))
+      Effect.logDebug("the server's time cannot be read, the last sample stays in use").pipe(Effect.annotateLogs({ cause: error.message }))
     )
   )
 

@@ -9,7 +9,7 @@ import { isTimely } from "./Timely.ts"
 
 /** A joining actor that is this close to the newest message switches to the shared read. */
 const nearMax = 200
-/** Pause while the last messages before the joint are on their way. */
+/** Pause between two reads while the last messages before the join arrive. */
 const pollMs = 5
 const lookUpsMax = 8
 /** The reader's end interrupts the wait. */
@@ -24,8 +24,8 @@ const newest = (filters: ReadonlyArray<string>) =>
   })
 
 /**
- * Reads the member's past until it is near the newest message, joins the shared read, and reads the few messages before the joint. `join`
- * gets the sequence read so far and answers the sequence behind which the shared read serves the member.
+ * Reads the member's past until it is near the newest message, joins the shared read, and reads the few messages before the join. `join`
+ * gets the sequence read so far, and returns the sequence after which the shared read serves the member.
  */
 export const catchUp = (member: Member, afterSeq: number, isReal: boolean, join: (position: number) => number) =>
   Effect.gen(function* () {
@@ -53,7 +53,7 @@ export const catchUp = (member: Member, afterSeq: number, isReal: boolean, join:
         yield* member.out.offerAll(wanted)
       })
     while (pending > nearMax) yield* pass(Number.POSITIVE_INFINITY)
-    // A start outside the record arrives as a gap, whatever is pending.
+    // A start outside the record is delivered as a gap, even if no message is pending.
     while (past.lastSeq() !== position) yield* pass(Number.POSITIVE_INFINITY)
     const joinedAt = join(position)
     // Looks up the newest message each time, because the record may drop it before it is read.

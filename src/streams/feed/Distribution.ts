@@ -7,9 +7,12 @@ import { handOver, handOverAll, type Item, type Member, type Taken, taken } from
 import type { Members } from "./Members.ts"
 import { isTimely } from "./Timely.ts"
 
-/** Frames that may wait for the clock behind them, which releases the outputs. An actor folds several frames at once more cheaply. */
+/**
+ * The most frames that are held until a clock follows them. Only the clock releases outputs, and an actor folds several frames at once more
+ * cheaply.
+ */
 const heldMax = 8
-/** After this long a hand-over lets the sockets have a turn; otherwise their data waits for all actors. */
+/** After this long a hand-over lets the event loop serve the sockets. Otherwise their data would wait for all actors. */
 const turnMs = 5
 
 /** Gives each message of the shared read to the members that want it. */
@@ -18,7 +21,7 @@ export class Distribution {
   /** False in a recording's market. */
   private readonly isReal: boolean
   private due: Array<Member> = []
-  /** Members that were due and have no room. */
+  /** Members that are due and have no room. */
   private full: Array<Member> = []
 
   constructor(members: Members, isReal: boolean) {
@@ -35,7 +38,7 @@ export class Distribution {
     return this.handOverDue()
   }
 
-  /** Hands over the rest while the read pauses: the sockets get their turns, and a member without room slows all. */
+  /** Hands over the rest. Meanwhile the read pauses, the sockets are served, and a member without room slows down all members. */
   readonly handOverRest: Effect.Effect<void> = Effect.suspend(() => {
     if (this.due.length > 0) return Effect.flatMap(nextTurn, () => (this.handOverDue() ? Effect.void : this.handOverRest))
     const waiting = this.full

@@ -41,7 +41,7 @@ export const handOver = (member: Member): boolean => {
   return member.held.length === 0
 }
 
-/** Hands over all held items, and waits while this actor joins or is behind: the shared read slows down, nothing is lost. */
+/** Hands over all held items. It waits while this actor is joining or is behind, so the shared read slows down and loses nothing. */
 export const handOverAll = (member: Member) =>
   Effect.zipRight(
     member.live.await,

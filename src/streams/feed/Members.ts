@@ -1,7 +1,9 @@
 import * as Subjects from "../Subjects.ts"
 import type { Member } from "./Member.ts"
 
-/** Listing more subjects than this costs the server more than skipping the other messages here. */
+/**
+ * With more subjects than this, the read takes all messages: a longer list of filters costs the server more than skipping messages here.
+ */
 const filtersMax = 64
 
 /** Clocks, interruptions and definitions are always read: they are few. */
@@ -48,7 +50,7 @@ export class Members {
     }
   }
 
-  /** Answers false for a member that never joined. */
+  /** Returns false for a member that never joined. */
   remove(member: Member): boolean {
     if (!this.all.delete(member)) return false
     for (const subject of member.subjects) {

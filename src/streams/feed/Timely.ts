@@ -11,9 +11,9 @@ const newestMs = ({ baseReceivedMs, runs }: FrameHeader): number => {
 }
 
 /**
- * False for a clock or a frame that says a time further than a second ahead of the server's when it stored the message: a machine with a wrong
- * clock wrote it, and it would move everybody's windows. It depends on the record alone, so a replay refuses the same messages. What is behind
- * moves nothing. In a recording's market the server's time says nothing.
+ * False for a clock or a frame that says a time further than a second ahead of the server's when it stored the message: a machine with a
+ * wrong clock wrote it, and it would move everybody's windows. It depends on the record alone, so a replay refuses the same messages. A
+ * time in the past does no harm. For a recording, the server's time cannot be compared.
  */
 export const isTimely = ({ input, timeMs }: Taken, isReal: boolean): boolean => {
   if (!isReal) return true

@@ -11,7 +11,7 @@ export interface Interruption {
   packets: number | null
 }
 
-/** Interruptions carry no packets. The list is not empty, because a header's value loses a blank at its end. */
+/** Interruptions carry no packets. The list is not empty, because a blank at the end of a header's value is lost. */
 const noPackets = [0, 0]
 
 /**
@@ -33,7 +33,7 @@ export class Breaks {
     return this.waiting.size === 0
   }
 
-  /** Adds to what waits for this lane and cause; an end is kept until another interruption begins. */
+  /** Merges an interruption into the one that waits for this lane and cause. A known end stays until another interruption begins. */
   note(lane: string, { cause, fromMs, toMs, packets }: Interruption): void {
     let ofLane = this.waiting.get(lane)
     if (ofLane === undefined) {

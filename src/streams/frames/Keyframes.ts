@@ -4,10 +4,10 @@ import * as Metrics from "../Metrics.ts"
 import * as Subjects from "../Subjects.ts"
 import type { SendWindow } from "./SendWindow.ts"
 
-/** What the keyframes of one underlying are made of. */
+/** The data from which the keyframes of one underlying are written. */
 interface Lane {
   readonly subject: string
-  /** Of the frame that is sent next. */
+  /** The number of the lane's next frame. */
   readonly number: number
   readonly last: LastPackets
 }
@@ -32,7 +32,7 @@ export class Keyframes {
     return this.due.size === 0
   }
 
-  /** Called behind each clock. All packets that were received before that clock are in the record by now. */
+  /** Called after each clock. All packets that were received before that clock have been sent by now. */
   onClock(atMs: number, lanes: ReadonlyArray<Lane>): void {
     this.clockMs = atMs
     const number = Keyframe.numberAt(atMs)
@@ -46,7 +46,10 @@ export class Keyframes {
     }
   }
 
-  /** At the end of a run, for a reader that starts when nobody streams. Before the first clock there is nothing to start from. */
+  /**
+   * Queues the keyframes of lanes with new packets at the end of a run, for a reader that starts when nobody streams. Before the first
+   * clock it queues none, because a keyframe needs a market time.
+   */
   expectNews(lanes: ReadonlyArray<Lane>): void {
     if (this.clockMs === 0) return
     for (const lane of lanes) if (lane.last.hasNews) this.due.add(lane)

@@ -12,9 +12,9 @@ import type { Sender, SendWindow } from "./SendWindow.ts"
 const packetsWanted = 50
 /** While the window is full a frame grows to this size (744 KB of full packets, under the server's limit of 1 MB) and then waits. */
 const packetsMax = 4_000
-/** Limit of everything that waits for the window, if no other is configured; beyond it packets are dropped and counted. */
+/** The default limit of the bytes that wait for the window. Beyond it packets are dropped and counted. */
 export const bufferBytesMaxDefault = 64 * 1_024 * 1_024
-/** A clock carries no packets. The list is not empty, because a header's value loses a blank at its end. */
+/** A clock carries no packets. The list is not empty, because a blank at the end of a header's value is lost. */
 const noPackets = [0, 0]
 
 interface Sealed {
@@ -51,7 +51,7 @@ export class Lanes implements Peer {
   private readonly bufferBytesMax: number
   private readonly bySubject = new Map<string, Lane>()
   private readonly order: Array<Lane> = []
-  /** The lane that is served next, so that a narrow window does not serve the first lanes only. */
+  /** The lane that is served next. Starting at a different lane each time keeps a small window from serving only the first lanes. */
   private turn = 0
   private bytes = 0
   private clockNumber = 0
@@ -104,26 +104,26 @@ export class Lanes implements Peer {
     lane.last.restore(header, bytes)
   }
 
-  /** The instrument is not streamed any longer. */
+  /** Removes an instrument that is no longer streamed from the keyframes. */
   forget(subject: string, token: number): void {
     this.bySubject.get(subject)?.last.forget(token)
   }
 
-  /** Notes one packet that does not come into the record. */
+  /** Notes that one packet is missing in the record. */
   lost(subject: string, cause: Interruption["cause"], receivedMs: number): void {
     this.breaks.note(subject, { cause, fromMs: receivedMs, toMs: receivedMs, packets: 1 })
   }
 
   /**
-   * Notes an interruption of everything that is streamed, or of these lanes. One whose last instrument has gone may still have an interruption
-   * to end.
+   * Notes an interruption of all lanes that stream an instrument, or of the named lanes. A named lane may have no instrument left, because
+   * its interruption still has to end.
    */
   interrupt(interruption: Interruption, subjects?: ReadonlySet<string>): void {
     for (const { subject, last } of this.order)
       if (subjects === undefined ? last.size > 0 : subjects.has(subject)) this.breaks.note(subject, interruption)
   }
 
-  /** Queues the keyframes of what has come since the last ones. */
+  /** Queues the keyframes of the lanes that have new packets since their last keyframe. */
   keyframesNow(): void {
     this.keyframes.expectNews(this.order)
   }
@@ -131,7 +131,7 @@ export class Lanes implements Peer {
   /** Copies one packet into its underlying's frame, and sends the frame when it is full and the window has room. */
   append(subject: string, source: Uint8Array, offset: number, length: number, receivedMs: number): void {
     const lane = this.bySubject.get(subject) ?? this.add(subject)
-    // Also a packet that is dropped: the next keyframe then shows its price.
+    // A packet that is dropped is noted too, so that the next keyframe shows its price.
     lane.last.note(source, offset, length, receivedMs)
     if (this.bytes + length + 2 * Frame.headerBytes > this.bufferBytesMax) {
       this.window.totals.dropped++
@@ -156,7 +156,7 @@ export class Lanes implements Peer {
     else this.expect(atMs)
   }
 
-  /** Sends what the window has room for, lane by lane; answers how many frames were sent. */
+  /** Sends frames lane by lane until the window is full. Returns how many frames were sent. */
   flushAll(): number {
     let sent = 0
     for (let left = this.order.length; left > 0 && this.window.hasRoom(); left--) {

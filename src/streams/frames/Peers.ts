@@ -3,9 +3,9 @@ import * as Metrics from "../Metrics.ts"
 /** What one account of the process has not sent yet. */
 export interface Peer {
   readonly account: string
-  /** When its oldest packet that waits was received, UNIX ms; Infinity without one. */
+  /** When its oldest waiting packet was received, UNIX ms; Infinity if none waits. */
   oldestMs(): number
-  /** Sends what its window has room for. */
+  /** Sends waiting frames until its window is full. */
   flushAll(): number
 }
 
@@ -17,7 +17,7 @@ export class Peers {
   private readonly all = new Set<Peer>()
   private readonly waitMsMax: number
 
-  /** `waitMsMax`: a clock never waits longer for another account's packets, which a stuck account would hold back for ever. */
+  /** `waitMsMax`: the longest wait of a clock for another account's packets, because a stuck account would hold the clock back for ever. */
   constructor(waitMsMax: number) {
     this.waitMsMax = waitMsMax
   }

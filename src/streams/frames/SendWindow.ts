@@ -5,9 +5,11 @@ import * as Metrics from "../Metrics.ts"
 import * as Acks from "../sending/Acks.ts"
 import * as Headers from "../sending/Headers.ts"
 
-/** The newest id minus the lowest open id stays below this, so a reader's 1,024 bits prove what it has seen. */
+/**
+ * The newest id minus the lowest open id stays below this. So a reader that remembers the last 1,024 numbers recognises every duplicate.
+ */
 const windowMax = 1_000
-/** Frames that waited are heavy, so the window is also full at this many bytes. */
+/** Frames that waited are large, so the window is also full at this many bytes. */
 const windowBytesMax = 64 * 1_024 * 1_024
 /** A frame waits this long for its acknowledgement, then twice as long, and so on up to the limit. */
 const resendAfterMs = 2_000
@@ -120,8 +122,8 @@ export class SendWindow {
   }
 
   /**
-   * Sends the frames that are due again, in order. A server that acknowledges nothing gets only the first: it may still have them all. A frame
-   * that the server has not read yet is not written a second time, so a slow server never makes the client's queue grow.
+   * Sends the frames that are due again, in order. A server that acknowledges nothing gets only the first, because it may still have all of
+   * them. A frame that the server has not read yet is not written a second time, so a slow server never makes the client's queue grow.
    */
   resendDue(): void {
     if (!this.isUp) return
@@ -141,7 +143,7 @@ export class SendWindow {
     if (isUnread) this.askHowFar()
   }
 
-  /** The answer to a ping says that the server has read everything before it. */
+  /** Sends a ping. The server's answer shows that it has read everything before the ping. */
   private askHowFar(): void {
     if (this.isAskingHowFar) return
     this.isAskingHowFar = true
@@ -163,7 +165,7 @@ export class SendWindow {
     this.isUp = isUp
   }
 
-  /** When this connection got the frame first. */
+  /** When the frame was first given to the present connection. */
   private givenMs({ firstSentAtMs }: OpenFrame): number {
     return Math.max(firstSentAtMs, this.upSinceMs)
   }

@@ -26,8 +26,8 @@ const byStream = (specs: ReadonlyArray<Streams.Spec>, faults: ReadonlyArray<Faul
 const advice = "its disk is full or cannot be written: free space there, then restart nats-server (npm start does that by itself)"
 
 /**
- * Looks each second whether NATS stores what this process publishes, and publishes `sys.store` while it does not. The message itself needs no
- * store: it reaches the gateways at once.
+ * Checks each second whether NATS stores what this process publishes, and publishes `sys.store` while it does not. The gateways get that
+ * message directly, without a stream.
  */
 const watch = Effect.gen(function* () {
   const { isConnected, nc, notify, unstored } = yield* JetStream

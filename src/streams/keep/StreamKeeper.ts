@@ -7,7 +7,7 @@ import * as Streams from "../Streams.ts"
 
 /** A missing stream or bucket is made again within about this time, plus one request. */
 const lookEvery = "1 second"
-/** A listing that takes longer than this is given up; the next look follows. */
+/** A listing that takes longer than this is given up, and the next check follows. */
 const lookMax = "5 seconds"
 /** A process that may not make streams waits this long for one that makes them. */
 const streamsComeWithinSeconds = 60
@@ -25,7 +25,7 @@ export interface Remade {
   readonly atMs: number
 }
 
-/** How far a stream is. */
+/** How far a stream has come. */
 export interface Progress {
   readonly createdMs: number
   readonly lastSeq: number
@@ -37,7 +37,7 @@ interface Kept {
 }
 type Found = ReadonlyMap<string, StreamInfo>
 
-/** What the looks of one process have found. */
+/** What the checks of one process have found. */
 class Seen {
   readonly progress = new Map<string, Progress>()
   /** The newest time at which each stream was made again. */
@@ -63,7 +63,7 @@ const listing = ({ jsm, request }: JetStream) =>
     return found
   }).pipe(Effect.timeoutFail({ duration: lookMax, onTimeout: () => new NatsError({ op: "list streams", cause: new Error("no answer") }) }))
 
-/** Repeats a look each second. While NATS is away every look fails, and only the first failure is logged. */
+/** Repeats a check each second. While NATS is away every check fails, and only the first failure is logged. */
 const repeatedly = <E extends Error, R>(look: Effect.Effect<void, E, R>) => {
   let isFailing = false
   return look.pipe(
@@ -72,7 +72,7 @@ const repeatedly = <E extends Error, R>(look: Effect.Effect<void, E, R>) => {
       onFailure: (error) => {
         const isNews = !isFailing
         isFailing = true
-        return isNews ? Effect.logWarning("streams cannot be looked after, trying again each second", error.message) : Effect.void
+        return isNews ? Effect.logWarning("streams cannot be checked, trying again each second", error.message) : Effect.void
       }
     }),
     Effect.delay(lookEvery),
@@ -131,14 +131,14 @@ const make = (makesMissing: boolean) =>
     return {
       /** Streams that were made again while this process ran. */
       remade: (): ReadonlyArray<Remade> => Array.from(seen.remade, ([stream, atMs]) => ({ stream, atMs })),
-      /** A stream as the newest look found it; undefined when it has not been seen yet. */
+      /** A stream as the newest check found it; undefined if it has not been seen yet. */
       progress: (stream: string): Progress | undefined => seen.progress.get(stream)
     } as const
   })
 
 /**
- * Looks after streams and buckets. The first engine that notices a deleted one makes it again within seconds. Every process notices, because
- * a stream that was made again has another time of creation.
+ * Checks streams and buckets. The first engine that notices a deleted one makes it again within seconds. Every process notices this,
+ * because the new stream has another creation time.
  */
 export class StreamKeeper extends Effect.Service<StreamKeeper>()("streams/keep/StreamKeeper", { scoped: make(true) }) {
   /** For a process whose user may not make streams: it waits for them at its start, and notices when one was made again. */

@@ -1,6 +1,6 @@
-/** A publish without acknowledgement for this long, at a server that answers, is a fault of its store. */
+/** If a server answers but does not acknowledge a publish for this long, its store has a fault. */
 export const faultAfterMs = 5_000
-/** A fault that nobody has met again for this long is forgotten: nothing is published there any longer. */
+/** A fault that did not occur again for this long is forgotten, because nothing is published there now. */
 export const faultKeptMs = 15_000
 
 /** Publishes of one kind that NATS did not store. Times are this process's monotonic ms. */
@@ -25,8 +25,8 @@ const kindOf = (subject: string): string => {
 }
 
 /**
- * What a process knows of publishes that NATS does not store. After an error of its disk nats-server answers every request except publishes
- * to the streams that met the error, until it is restarted. A server that does not answer at all is no fault of its store.
+ * A process's publishes that NATS does not store. After an error of its disk nats-server answers every request except publishes to the
+ * streams that met the error, until it is restarted. A server that does not answer at all is not counted as a fault of its store.
  */
 export class Unstored {
   private readonly byKind = new Map<string, Missed>()
@@ -49,13 +49,13 @@ export class Unstored {
     if (this.byKind.size > 0) this.byKind.delete(kindOf(subject))
   }
 
-  /** The connection was lost: the next server may store. */
+  /** Forgets all faults when the connection is lost, because the next server may store. */
   clear(): void {
     this.byKind.clear()
     this.answeringSinceMs = Number.POSITIVE_INFINITY
   }
 
-  /** Takes whether the server answered a question that was asked at `askedMs`. */
+  /** Notes whether the server answered a question that was asked at `askedMs`. */
   answered(hasAnswered: boolean, askedMs: number): void {
     this.answeringSinceMs = hasAnswered ? Math.min(this.answeringSinceMs, askedMs) : Number.POSITIVE_INFINITY
   }

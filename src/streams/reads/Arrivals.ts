@@ -12,7 +12,7 @@ export interface Gap {
 
 /** The buffer between the socket and the reader. Items that arrive in one chunk of the socket are handed over together. */
 export class Arrivals {
-  /** Has no limit itself: the credit that the server gets limits it. */
+  /** This queue has no limit of its own: the fetch credit limits what the server sends. */
   readonly out = HandOver.make<Message | Gap, never>(Number.POSITIVE_INFINITY)
   private readonly stream: string
   private items: Array<Message | Gap> = []

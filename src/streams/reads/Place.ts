@@ -41,7 +41,10 @@ export class Place {
     return { deliver_policy: this.start._tag === "New" ? DeliverPolicy.New : DeliverPolicy.LastPerSubject }
   }
 
-  /** Notes that a consumer begins. "From now on" stays that instant over a later break; so does a replay with nothing to replay. */
+  /**
+   * Notes that a consumer begins. It fixes the place of a read "from now on", or of a replay that had nothing to replay, so that a later
+   * break does not move it.
+   */
   begin({ num_pending, delivered }: ConsumerInfo): void {
     this.replayLeft = num_pending
     if (this.isPlaced || !(this.start._tag !== "LastPerSubject" || num_pending === 0)) return
@@ -49,7 +52,7 @@ export class Place {
     this.isPlaced = true
   }
 
-  /** Notes a delivered message; false for a message that came before a break already. */
+  /** Notes a delivered message. False if the message was already delivered before a break. */
   advance(seq: number, pending: number): boolean {
     if (!this.isPlaced && (--this.replayLeft <= 0 || pending === 0)) this.isPlaced = true
     if (seq <= this.last) return false
@@ -57,7 +60,7 @@ export class Place {
     return true
   }
 
-  /** Compares the place with what the stream holds, and moves it behind what is lost. */
+  /** Compares the place with what the stream holds, and moves it past the lost messages. */
   compare({ createdMs, firstSeq, lastSeq }: StreamFacts): Comparison {
     const behindFirst = Math.max(0, firstSeq - 1)
     const isRecreated = (this.streamCreatedMs !== 0 && createdMs !== this.streamCreatedMs) || lastSeq < this.last

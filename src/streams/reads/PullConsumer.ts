@@ -4,7 +4,7 @@ import type { Message } from "../JetStream.ts"
 const fetchMax = 500
 const fetchExpiresMs = 30_000
 const heartbeatMs = 2_000
-/** Three heartbeats missed while a fetch is open: the consumer or its server is gone. */
+/** If three heartbeats are missed while a fetch is open, the consumer or its server is gone. */
 const silenceMaxMs = 3 * heartbeatMs
 const nextRequest = new TextEncoder().encode(
   JSON.stringify({ batch: fetchMax, expires: fetchExpiresMs * 1e6, idle_heartbeat: heartbeatMs * 1e6 })
@@ -32,7 +32,7 @@ const toMessage = (msg: Msg, parsed: ReturnType<typeof parseReply>): Message => 
   header: (name) => msg.headers?.get(name) ?? ""
 })
 
-/** What a reader of a consumer does with it. */
+/** The reader's handlers for what a consumer delivers. */
 export interface Events {
   readonly message: (message: Message) => void
   /** A message was lost on the way, or the server reported an error. */

@@ -21,7 +21,7 @@ export interface Acks<E> {
 
 interface Open<E> {
   readonly subject: string
-  /** Undefined once it is sent. */
+  /** The bytes to send; undefined once they are sent. */
   data: Uint8Array | undefined
   readonly headers: Headers.Pairs
   readonly givenAtMs: number
@@ -35,7 +35,7 @@ const noBytes = new Uint8Array(0)
 /** The server's numbers for a store that takes nothing: no resources, no memory, no disk, not enabled, or a write that failed. */
 const storeCodes: ReadonlySet<unknown> = new Set([10_023, 10_028, 10_039, 10_047, 10_076, 10_077])
 
-/** What every acknowledgement begins with, and what follows the stream's name. */
+/** The bytes at the start of every acknowledgement, and those after the stream's name. */
 const before = new TextEncoder().encode('{"stream":"')
 const between = new TextEncoder().encode('","seq":')
 const [quote, zero, nine, backslash, closing] = [0x22, 0x30, 0x39, 0x5c, 0x7d]
@@ -46,8 +46,8 @@ const hasAt = (data: Uint8Array, at: number, wanted: Uint8Array): boolean => {
 }
 
 /**
- * `{"stream":"NAME","seq":N}`, as nearly every acknowledgement is. Undefined for any other: JSON.parse reads it. Thousands come in a second, and
- * a decoded text and a parsed object cost ten times as much.
+ * Reads `{"stream":"NAME","seq":N}`, which is the form of nearly every acknowledgement. Undefined for any other form, which JSON.parse then
+ * reads. Thousands arrive each second, and decoding and parsing a text costs ten times as much.
  */
 export const plainAck = (data: Uint8Array): Ack | undefined => {
   if (!hasAt(data, 0, before)) return undefined
@@ -84,7 +84,10 @@ const answerOf = (msg: Msg): Ack | Error => {
   }
 }
 
-/** The server's words if an answer refuses a publish because nothing is stored; null for any other, such as another writer's being first. */
+/**
+ * The server's words if it refused a publish because its store takes nothing. Null for any other answer, such as "another writer was
+ * first".
+ */
 const refusalIn = (answer: Ack | Error, msg: Msg): string | null => {
   if (!(answer instanceof Error)) return null
   if ((msg.headers?.code ?? 0) !== 0) return answer.message

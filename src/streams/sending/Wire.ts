@@ -8,16 +8,16 @@ export interface Publish {
   readonly data: Uint8Array
 }
 
-/** The part of the client that takes commands as bytes. It is not part of the client's declared interface; package.json names its version. */
+/** The part of the client that takes commands as bytes. The client does not declare it, so package.json pins the client's version. */
 interface Protocol {
   readonly sendCommand: (command: Uint8Array) => void
   /** True once the client has sent its last message. */
   readonly noMorePublishing: boolean
 }
 
-/** Bytes that are given to the client at once. */
+/** The size of the chunks that are given to the client. */
 const chunkBytes = 131_072
-/** Larger messages are left to the client, which does not copy a single one. */
+/** Larger messages go through the client's own publish, which does not copy them. */
 export const smallMax = 8_192
 /** A UTF-16 unit takes at most this many bytes of UTF-8. */
 const bytesPerUnit = 3

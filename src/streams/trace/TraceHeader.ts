@@ -5,10 +5,10 @@ import { Effect, type Option, type Tracer } from "effect"
 /** The header of W3C's Trace Context, on NATS as on HTTP. */
 export const name = "traceparent"
 
-/** The trace id that Effect gives while no spans are made (src/Tracing.ts). */
+/** The trace id in Effect while tracing is off (src/Tracing.ts). */
 const noTrace = "noop"
 
-/** The header that makes what follows from a message part of the present trace; none outside of a trace. */
+/** The header that makes the receiver's work part of the present trace. Empty outside a trace. */
 export const current: Effect.Effect<Readonly<Record<string, string>>> = Effect.match(Effect.currentSpan, {
   onFailure: () => ({}),
   onSuccess: ({ sampled, spanId, traceId }): Readonly<Record<string, string>> =>
