@@ -10,16 +10,19 @@ const kiteLoginRoot = "https://kite.zerodha.com"
 export type Login = Data.TaggedEnum<{
   /** The simulator signs in without a person. */
   Auto: Record<never, never>
-  /** A token that a person obtained, and when; null if the file does not say it. The rulebook says when such tokens die. */
+  /**
+   * A token that a person obtained, and the time of that login; null if the file does not state the time. The rulebook says when such
+   * tokens die.
+   */
   AccessToken: { readonly accessToken: Redacted.Redacted; readonly signedInMs: number | null }
-  /** A token that is valid once and for minutes; it is exchanged at the first call. */
+  /** A token that can be used once, within minutes. The first call exchanges it for an access token. */
   RequestToken: { readonly requestToken: Redacted.Redacted }
   /** No token is given: every call fails with InvalidCredentials. */
   Absent: Record<never, never>
 }>
 export const Login = Data.taggedEnum<Login>()
 
-/** Changes of the other fields begin a new session. */
+/** A broker account. A change of `login`, `owners` or `origin` keeps its session. */
 export interface Account {
   readonly accountId: AccountId
   readonly userId: string
@@ -29,7 +32,7 @@ export interface Account {
   readonly root: string
   readonly socketRoot: string
   readonly login: Login
-  /** The machine's address from which requests and sockets leave; without it any. */
+  /** The local IP address from which requests and sockets leave. If it is absent, the system chooses one. */
   readonly localAddress?: string
   readonly source: "kite" | "simulator"
   /** Users who may trade with the account. Administrators may use every account. */
@@ -39,7 +42,7 @@ export interface Account {
 }
 
 export const withoutSlash = (url: string) => url.replace(/\/+$/, "")
-/** Kite's own address, however it is written: with a slash at the end, in capitals, or with its port. */
+/** True for Kite's own address, however it is written: with a slash at the end, in capitals, or with its port. */
 export const isKite = (root: string): boolean => new URL(root).host === new URL(kiteRoot).host
 /** Without `ws_root`, Kite's socket is at Kite's other host, and a simulator's at the host and port of `root`. */
 export const socketRootOf = (wsRoot: string | undefined, root: string): string =>
@@ -47,7 +50,7 @@ export const socketRootOf = (wsRoot: string | undefined, root: string): string =
 
 /**
  * The broker's login page for an account. The broker adds `params` to the address to which it redirects after the login. The page's address
- * has the api_key, as Kite wants it.
+ * contains the api_key, as Kite requires.
  */
 export const loginPage = ({ apiKey, root }: Pick<Account, "apiKey" | "root">, params: Readonly<Record<string, string>> = {}): URL => {
   const page = new URL(`${isKite(root) ? kiteLoginRoot : root}/connect/login`)

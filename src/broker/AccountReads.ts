@@ -6,9 +6,12 @@ import * as KiteClient from "./KiteClient.ts"
 import type * as KiteError from "./KiteError.ts"
 import type { KiteSession } from "./KiteSession.ts"
 
-/** Kite allows ten requests a second of each account besides its orders. Readings of the account take at most four of them. */
+/**
+ * The pause between two readings. Kite allows each account ten requests a second besides its orders, and readings take at most four of
+ * them.
+ */
 export const spacingMs = 250
-/** A reading lets requests about orders go first, for at most this long. */
+/** A reading waits at most this long for requests about orders, which go first. */
 export const yieldMsMax = 2_000
 const lookEveryMs = 20
 
@@ -25,8 +28,8 @@ const inKiteTerms = ({ price, trigger_price, ...order }: Margins.Wanted) => ({
 })
 
 /**
- * Reads one account's figures, one after the other, behind its orders and on a connection of its own. `isSending` says whether a request
- * about an order is on its way. A refused token is renewed once.
+ * Reads one account's figures, one at a time, after requests about its orders. `isSending` says whether a request about an order is on its
+ * way. A refused token is renewed once.
  */
 export const make = (session: KiteSession, client: KiteClient.KiteClient, isSending: () => boolean) =>
   Effect.gen(function* () {
@@ -35,7 +38,7 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient, isSend
       for (let waitedMs = 0; waitedMs < yieldMsMax && isSending(); waitedMs += lookEveryMs) yield* Effect.sleep(lookEveryMs)
     })
     const read = <A>(op: string, run: (kite: KiteClient.Kite) => Promise<unknown>, decode: KiteClient.Call<A>["read"]) => {
-      // Besides this client's own spacing, the account's budget in the whole cluster holds.
+      // Besides the spacing here, the request also counts towards the account's budget in the whole cluster.
       const once = (token: Parameters<typeof session.renew>[0]) => client.send({ op, token, run, read: decode, family: "state" })
       const renewed: Effect.Effect<A, KiteError.KiteError> = Effect.flatMap(session.token, (token) =>
         Effect.catchTag(once(token), "SessionExpired", () => Effect.flatMap(session.renew(token), once))
@@ -49,7 +52,7 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient, isSend
       holdings: read("holdings", (kite) => kite.getHoldings(), readHoldings),
       funds: read("margins", (kite) => kite.getMargins(), readFunds),
       triggers: read("gtts", (kite) => kite.getGTTs(), readTriggers),
-      /** What these orders would block beside the account's positions. */
+      /** The margin that these orders would block in addition to the account's positions. */
       orderMargins: (orders: ReadonlyArray<Margins.Wanted>) =>
         read("basket_margins", (kite) => kite.orderBasketMargins(orders.map(inKiteTerms) as never, true), readBasket)
     } as const

@@ -15,7 +15,7 @@ const httpUrl = (name: string) =>
   Config.nonEmptyString(name).pipe(
     Config.validate({ message: `${name} must be an address such as ${kiteRoot}`, validation: (url) => URL.canParse(url) })
   )
-/** Where the broker of linked accounts is. Only the operator chooses it: no user can send another one's requests elsewhere. */
+/** The broker's addresses for linked accounts. Only the operator chooses them, so that no user can redirect another user's requests. */
 const linkedPlace = Config.all({
   root: Config.withDefault(httpUrl("KITE_ROOT"), kiteRoot),
   wsRoot: Config.withDefault(httpUrl("KITE_WS_ROOT"), undefined)
@@ -27,7 +27,7 @@ const linkedPlace = Config.all({
   })
 )
 
-/** Whether this process uses the accounts at the broker. One that only shows them, as a gateway does, holds no token. */
+/** Whether this process uses the accounts at the broker. A process that only shows them, such as a gateway, holds no token. */
 export class AccountTokens extends Context.Reference<AccountTokens>()("broker/AccountTokens", {
   defaultValue: (): Vault.Tokens => "opened"
 }) {}
@@ -36,12 +36,12 @@ export class AccountTokens extends Context.Reference<AccountTokens>()("broker/Ac
 interface InForce {
   /** Whether this process has the accounts' tokens. */
   readonly tokens: Vault.Tokens
-  /** Of the files, whose text is not kept because it may hold tokens. */
+  /** A hash of the files. Their text is not kept, because it may hold tokens. */
   fingerprint: string
   file: AccountsFile.Read
   stored: LinkedAccounts.Stored
   byId: ReadonlyMap<string, Account>
-  /** Of the files, of the store, and of single accounts. */
+  /** What is wrong now with the files, with the store, and with single accounts; null or empty if nothing is. */
   fileProblem: string | null
   storeProblem: string | null
   accountProblems: ReadonlyArray<string>
@@ -49,7 +49,7 @@ interface InForce {
 
 const nothingStored: LinkedAccounts.Stored = { accounts: [], sessions: [] }
 
-/** Makes the accounts of the file and of the store the ones in force. Logs problems of single accounts once. */
+/** Puts the accounts of the file and of the store in force. Logs each problem of a single account once. */
 const settle = (inForce: InForce, place: LinkedAccounts.Place) =>
   Effect.suspend(() => {
     const { accounts, problems } = LinkedAccounts.merge(inForce.file.accounts, inForce.stored, inForce.file.keys, place, inForce.tokens)
@@ -59,7 +59,10 @@ const settle = (inForce: InForce, place: LinkedAccounts.Place) =>
     return Effect.forEach(news, (problem) => Effect.logError(problem), { discard: true })
   })
 
-/** Takes over changed files. Files that are wrong at two looks in a row are a problem; at the first one somebody may be writing them. */
+/**
+ * Reads changed files and puts them in force. Invalid files become a problem only at the second read in a row, because at the first one
+ * somebody may still be writing them.
+ */
 const followFiles = (paths: AccountsFile.Paths, inForce: InForce, settled: Effect.Effect<void>) => {
   let isSuspect = false
   const refuse = ({ message }: AccountsFile.AccountsInvalid) =>
@@ -92,7 +95,7 @@ const followFiles = (paths: AccountsFile.Paths, inForce: InForce, settled: Effec
   )
 }
 
-/** Takes over what the store has now. While it cannot be read, the accounts that it had stay in force. */
+/** Puts the store's present accounts in force. While the store cannot be read, the accounts that it had stay in force. */
 const followStore = (linked: LinkedAccounts.LinkedAccounts["Type"], inForce: InForce, settled: Effect.Effect<void>) =>
   linked.read.pipe(
     Effect.flatMap((stored) => {
@@ -114,8 +117,8 @@ const followStore = (linked: LinkedAccounts.LinkedAccounts["Type"], inForce: InF
   )
 
 /**
- * The broker accounts of this platform: those of the JSON array in the file ACCOUNTS_FILE, and those that users linked. Both may change while
- * the platform runs: accounts and sessions come and go with them. What cannot be read changes nothing.
+ * The broker accounts of this platform: those of the JSON array in the file ACCOUNTS_FILE, and those that users linked. Both may change
+ * while the platform runs: accounts and sessions then begin and end. If the file or the store cannot be read, nothing changes.
  */
 export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
   scoped: Effect.gen(function* () {
@@ -151,7 +154,7 @@ export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
     const all = (): ReadonlyArray<Account> => [...inForce.byId.values()]
     const ids = (): ReadonlyArray<AccountId> => all().map(({ accountId }) => accountId)
     return {
-      /** Reads the files and the store now. It happens every second anyway. */
+      /** Reads the files and the store now, without waiting for the read of each second. */
       look,
       all,
       ids,
@@ -162,13 +165,13 @@ export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
       },
       byId: (id: string): Either.Either<Account, UnknownAccount> =>
         Either.fromNullable(inForce.byId.get(id), () => new UnknownAccount({ account: id, known: ids() })),
-      /** Why the accounts are not in force as the files and the store have them now; null if they are. */
+      /** What is wrong with the files and with single accounts; null if nothing is. A store that cannot be read is not included. */
       problem: (): string | null => {
         const ofFile = inForce.fileProblem === null ? [] : [`${inForce.fileProblem}; the accounts that it had before stay in force`]
         const problems = [...ofFile, ...inForce.accountProblems]
         return problems.length === 0 ? null : problems.join("; ")
       },
-      /** Whose broker linked accounts have. */
+      /** Which broker the linked accounts have: Kite or a simulator. */
       linkedSource: place.source,
       /** Seals a secret of an account with the newest key; undefined without ACCOUNTS_KEY_FILE. */
       seal: (account: string, field: Vault.Field, secret: Redacted.Redacted): string | undefined =>

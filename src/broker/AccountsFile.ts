@@ -6,7 +6,7 @@ import { AccountId } from "../domain/Ids.ts"
 import { type Account, isKite, kiteRoot, Login, socketRootOf, withoutSlash } from "./Account.ts"
 import * as Vault from "./Vault.ts"
 
-/** One process cannot serve more accounts, so a longer file is a mistake. */
+/** One process cannot serve more accounts, so a longer file is refused. */
 export const accountsMax = 256
 
 /** `path` is the file and `field` the place in it ("[0].api_key"). No field holds a value of the file. */
@@ -40,7 +40,7 @@ const Row = Schema.Struct({
   login: Schema.optional(Schema.Literal("auto").annotations({ message: () => 'can only be "auto"' })),
   access_token: Schema.optional(secret),
   request_token: Schema.optional(secret),
-  /** When the person signed in who brought `access_token`. */
+  /** When the person who obtained `access_token` signed in. */
   signed_in_at: Schema.optional(instant),
   local_address: Schema.optional(
     text.pipe(Schema.filter((value) => isIP(value) !== 0, { message: () => "must be an IP address of this machine" }))
@@ -173,13 +173,13 @@ const readFile = (path: string) =>
 export const readFiles = (paths: Paths) =>
   Effect.all({ accounts: readFile(paths.accounts), keys: paths.keys === null ? Effect.succeed(null) : readFile(paths.keys) })
 
-/** Equal for equal files, and tells nothing of them. */
+/** A hash of the files, which does not reveal their content. */
 export const fingerprint = ({ accounts, keys }: Content): string =>
   createHash("sha256")
     .update(JSON.stringify([accounts, keys]))
     .digest("base64")
 
-/** What both files say. */
+/** The content of both files. */
 export interface Read {
   readonly accounts: ReadonlyArray<Account>
   readonly keys: Vault.Keys

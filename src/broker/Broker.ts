@@ -19,7 +19,7 @@ import * as Orders from "./orders/Orders.ts"
 const milliseconds = (name: string, fallbackMs: number) =>
   Config.duration(name).pipe(Config.withDefault(Duration.millis(fallbackMs)), Config.map(Duration.toMillis))
 
-/** Two connections of an account carry market data, so that together they hold as many instruments as an account may stream. */
+/** The default limit of instruments of one connection. Two connections of an account carry market data. */
 const marketTokensMax = 1_500
 
 const settings = Config.all({
@@ -38,7 +38,7 @@ const settings = Config.all({
   )
 })
 
-/** How often the sessions follow the accounts, look for a dead token and for another login. */
+/** How often sessions are opened and closed as accounts change, and checked for a dead token or a new login. */
 const lookEvery = "1 second"
 
 /** The time of tokens in this process. The broker layer knows neither the market's time nor the rules in force. */
@@ -51,7 +51,7 @@ export class AccountChanged extends Data.TaggedError("AccountChanged")<{ readonl
   }
 }
 
-/** One account's session, for as long as the account stays as it is. */
+/** One account's session. It ends when the account changes. */
 interface Entry {
   readonly account: Account
   readonly session: KiteSession.KiteSession
@@ -63,7 +63,7 @@ interface Entry {
 }
 
 const same = (one: Redacted.Redacted, other: Redacted.Redacted) => Redacted.value(one) === Redacted.value(other)
-/** Whether one session can serve both. How an account signs in may change during a session. */
+/** True if one session can serve both versions of an account. A change of `login`, `owners` or `origin` keeps the session. */
 const isSameSession = (one: Account, other: Account): boolean =>
   one.root === other.root &&
   one.localAddress === other.localAddress &&
@@ -72,7 +72,7 @@ const isSameSession = (one: Account, other: Account): boolean =>
   same(one.apiKey, other.apiKey) &&
   same(one.apiSecret, other.apiSecret)
 
-/** Keeps one session for each account of ACCOUNTS_FILE. */
+/** Keeps one session for each account in force. */
 const keepSessions = ({ requestTimeoutMs, orderTimeoutMs }: { readonly requestTimeoutMs: number; readonly orderTimeoutMs: number }) =>
   Effect.gen(function* () {
     const accounts = yield* Accounts
@@ -87,7 +87,7 @@ const keepSessions = ({ requestTimeoutMs, orderTimeoutMs }: { readonly requestTi
         const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
         const limited = (forMs: number, op: string) => budgets.limited(account.accountId, forMs, op)
         const shared = { within: budgets.of(account.accountId), limited }
-        // An account without an address of its own shares the process' connections.
+        // An account without a local address shares the process's connections.
         const own = account.localAddress === undefined ? {} : { agents: yield* Scope.extend(Orders.agents(account), scope) }
         const client = yield* KiteClient.make(account, { requestTimeoutMs, ...own, ...shared })
         const login = () => Either.match(accounts.byId(account.accountId), { onLeft: () => Login.Absent(), onRight: (now) => now.login })
@@ -150,12 +150,12 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
       Either.fromNullable(entries.get(accountId), () => new UnknownAccount({ account: accountId, known: accounts.ids() }))
     return {
       session: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.session),
-      /** An effect that fails when the account's session of now is over, because the account changed. */
+      /** An effect that fails when the account's present session ends because the account changed. */
       untilChanged: (accountId: string) => Either.map(entryOf(accountId), ({ changed }) => Deferred.await(changed)),
       rest: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.rest),
-      /** What sends the account's orders. */
+      /** The client that sends the account's orders. */
       orders: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.orders),
-      /** What reads the account's figures. */
+      /** The client that reads the account's figures. */
       reads: (accountId: string) => Either.map(entryOf(accountId), (entry) => entry.reads),
       /** The broker's messages about the account's orders, on a connection of its own, which closes with the scope. */
       orderMessages: (accountId: string) =>
@@ -164,11 +164,11 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
         ),
       /** Whether the broker refuses requests of the account with 429 for now. */
       isLimited: (accountId: string): boolean => budgets.limitedForMs(accountId) > 0,
-      /** What one connection of an account may carry, and how many of them carry market data. */
+      /** How many instruments one connection of an account may carry, and how many connections carry market data. */
       connectionLimits: { connectionsMax: ConnectionPool.marketConnectionsMax, tokensMax },
       /**
-       * Asks one account after the other until one answers. Accounts that the broker limits come behind the others, and those that need a login
-       * last. Fails with the last one's failure.
+       * Asks one account after the other until one answers. Accounts that the broker limits are asked after the others, and those that need
+       * a login last. Fails with the failure of the account that was asked last.
        */
       any: <A, E>(ask: (rest: KiteRest.KiteRest) => Effect.Effect<A, E>): Effect.Effect<A, E | UnknownAccount> => {
         const known = [...entries.values()]

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { Account } from "./Account.ts"
 import * as KiteError from "./KiteError.ts"
 
-/** Binds a port at the address for an instant. The system refuses an address that is not this machine's. */
+/** Listens at the address for a moment. The system refuses an address that is not this machine's. */
 const bind = (address: string): Effect.Effect<void, string> =>
   Effect.async<void, string>((resume) => {
     const server = createServer()
@@ -12,7 +12,7 @@ const bind = (address: string): Effect.Effect<void, string> =>
     server.listen(0, address, () => server.close(() => resume(Effect.void)))
   })
 
-/** Fails if the account's address is not this machine's. An account without an address of its own leaves by any. */
+/** Fails if the account's address is not this machine's. An account without a local address passes. */
 export const check = ({ accountId, localAddress }: Pick<Account, "accountId" | "localAddress">, op: string) =>
   localAddress === undefined
     ? Effect.void

@@ -31,7 +31,7 @@ export interface Call<A> {
   readonly secrets?: ReadonlyArray<Redacted.Redacted>
   /** Whether the answer itself is a secret. */
   readonly isAnswerSecret?: boolean
-  /** `order`: the account's executor keeps the limits of orders, because a wait here would come after its last check. */
+  /** `order` requests are not delayed here: the account's executor keeps their limits, and a wait here would come after its last check. */
   readonly family?: Family | "order"
   readonly timeoutMs?: number
   readonly bytesMax?: number
@@ -41,9 +41,9 @@ export interface Settings {
   readonly requestTimeoutMs: number
   /** The account's budget in the whole cluster; without it only this client's own pace is kept. */
   readonly within?: Within
-  /** Run when the broker refuses a request with 429. Orders have limits of their own and do not count. */
+  /** Called when the broker refuses a request with 429, but not for orders, which have separate limits. */
   readonly limited?: (forMs: number, op: string) => Effect.Effect<void>
-  /** Connections that only this client uses; without them it shares those of the process. */
+  /** Connections that only this client uses. By default it shares those of the process. */
   readonly agents?: { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent }
 }
 export const defaults: Settings = { requestTimeoutMs: 10_000 }
@@ -51,8 +51,9 @@ export const defaults: Settings = { requestTimeoutMs: 10_000 }
 /** Limit of an answer's bytes. A call with longer answers, such as the instruments dump, sets `bytesMax`. */
 export const answerBytesMax = 8 * 1024 * 1024
 /**
- * The pace of one client, so that it does not wait for the shared budget (Budgets.ts) in bursts: one quote call per second, three of history,
- * ten of everything else except orders, spaced slightly wider. Quotes are spaced from the end of one call to the start of the next, because Kite counts calls on arrival.
+ * The pace of one client, so that it does not ask for the shared budget (Budgets.ts) in bursts: one quote call per second, three of
+ * history, and ten others, spaced slightly wider. Orders and `state` requests have no pace here. Quotes are spaced from the end of one call
+ * to the start of the next, because Kite counts calls on arrival.
  */
 export const quoteSpacingMs = 1_050
 export const otherSpacingMs = 110
@@ -144,7 +145,7 @@ const Envelope = Schema.parseJson(
 )
 const decodeEnvelope = Schema.decodeUnknownEither(Envelope)
 const envelopes = new WeakMap<Answer, ReturnType<typeof decodeEnvelope>>()
-/** The envelope of an answer. It is parsed once: an order book has megabytes. */
+/** The envelope of an answer. It is parsed only once, because an order book may have megabytes. */
 const envelopeOf = (answer: Answer) => {
   const known = envelopes.get(answer)
   if (known !== undefined) return known

@@ -43,7 +43,7 @@ export class SessionExpired extends Data.TaggedError("SessionExpired")<Where & {
   }
 }
 
-/** No new login can help. A person has to correct the account in ACCOUNTS_FILE. */
+/** The account has no usable token and cannot get one by itself. A person has to sign in, or correct the account's keys. */
 export class InvalidCredentials extends Data.TaggedError("InvalidCredentials")<
   Where & { readonly status: number | null; readonly reason: string }
 > {
@@ -104,7 +104,7 @@ export class UpgradeRefused extends Data.TaggedError("UpgradeRefused")<Where & {
   }
 }
 
-/** No request was free in the account's budget in time, which all processes share. Nothing was sent. */
+/** The account's request budget, which all processes share, had no free slot in time. Nothing was sent. */
 export class NoSlot extends Data.TaggedError("NoSlot")<Where & { readonly afterMs: number }> {
   override get message() {
     return `${at(this)}: other requests of the account used its rate limit for ${this.afterMs} ms: ask again later`

@@ -84,7 +84,7 @@ export const noToken = (account: Account, reason: string) =>
 export const askPerson = ({ accountId }: Account) =>
   `a person has to sign in: at /kite/login?account=${accountId}, or with npm run login -- --account ${accountId}`
 
-/** A token and when its login was, by the broker's clock; null if nobody knows. */
+/** A token and the time of its login by the broker's clock; null if the time is unknown. */
 export interface SignedIn {
   readonly token: Redacted.Redacted
   readonly signedInMs: number | null

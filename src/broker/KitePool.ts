@@ -14,7 +14,7 @@ export interface PoolEvents {
   /** `carried` has the tokens of the instruments that the connection carries. It changes later: copy what you keep. */
   readonly onFrame: (bytes: Uint8Array, connection: number, carried: Carried) => void
   readonly onText: (text: KiteText, connection: number) => void
-  /** `tokens` is what the connection carries; with none it stays closed. */
+  /** `tokens` are the instruments that the connection carries. Without any it stays closed. */
   readonly onState: (state: KiteSocket.State, detail: string | null, connection: number, tokens: ReadonlyArray<number>) => void
 }
 
@@ -32,7 +32,10 @@ export const defaults: Limits = {
   checkEveryMs: 30_000
 }
 
-/** `late`: their messages did not leave in time, and they were taken back; a retry may help. `noRoom`: no connection has room for them. */
+/**
+ * `late`: the subscribe messages could not be sent in time, and these subscriptions were rolled back; a retry may help. `noRoom`: no
+ * connection has room for them.
+ */
 export class SubscribeRefused extends Data.TaggedError("SubscribeRefused")<{
   readonly account: string
   readonly late: ReadonlyArray<number>
@@ -45,7 +48,7 @@ export class SubscribeRefused extends Data.TaggedError("SubscribeRefused")<{
   }
 }
 
-/** One connection that carries instruments. `subscribed` counts those whose messages have left, on this or an earlier connection. */
+/** One connection that carries instruments. `subscribed` counts those whose messages were sent, on this or an earlier connection. */
 export interface ConnectionStats extends KiteSocket.Stats {
   readonly connection: number
   readonly tokens: ReadonlyArray<number>
@@ -53,11 +56,11 @@ export interface ConnectionStats extends KiteSocket.Stats {
 }
 
 export interface KitePool {
-  /** Ends when all messages have left. Several changes may run at once. What is already so sends nothing. */
+  /** Ends when all messages were sent. Several changes may run at once. A subscription that already exists sends nothing. */
   readonly change: (change: ConnectionPool.Change) => Effect.Effect<void, SubscribeRefused>
-  /** What is placed on connections, sent or not. */
+  /** All subscriptions that are placed on connections, whether sent or not. */
   readonly wanted: () => Wanted
-  /** Of these, the ones whose messages have left. */
+  /** The subscriptions among `wanted` whose messages were sent. */
   readonly sent: () => Wanted
   /** The connections that carry instruments, by number. */
   readonly connections: () => ReadonlyArray<ConnectionStats>
@@ -76,15 +79,18 @@ export interface Options {
   readonly account: string
   readonly address: KiteSocket.Address
   readonly events: PoolEvents
-  /** Since when data is due of these instruments, UNIX ms; undefined while none of them trades. */
+  /** The time since which data of these instruments is due, UNIX ms; undefined while none of them trades. */
   readonly dueSinceMs: (tokens: ReadonlyArray<number>, nowMs: number) => number | undefined
-  /** The underlyings whose packets came steadily on a connection, with the time of the last one: `dueSinceMs` is that of their instruments. */
+  /**
+   * The underlyings whose packets came steadily on a connection, with the time of the last packet and the `dueSinceMs` of their
+   * instruments.
+   */
   readonly steady: (connection: number, nowMs: number) => ReadonlyArray<Steady>
   readonly limits?: Partial<Limits>
   readonly settings?: Partial<KiteSocket.Settings>
 }
 
-/** Log lines for one change; the other tokens are counted in the last line. */
+/** The most log lines for one change. The last line counts the other tokens. */
 const noticesMax = 10
 
 type Answer = Deferred.Deferred<void, SubscribeRefused>
@@ -149,7 +155,7 @@ class Pool {
     Object.assign(this.#reported, state.totals)
   }
 
-  /** Everything is closed: no metric may show what was. */
+  /** Clears the metrics after all connections were closed. */
   forget(): void {
     this.state.connections.clear()
     this.state.connectionOf.clear()
@@ -183,8 +189,8 @@ const noteAlready = (already: ReadonlyArray<number>) =>
   })
 
 /**
- * Replaces open connections that have carried no data for too long while it was due: none at all, or none of an underlying that came steadily
- * before. A heartbeat is no data.
+ * Replaces open connections that carried no data for too long while data was due: none at all, or none of an underlying that came steadily
+ * before. A heartbeat does not count as data.
  */
 const keepChecking = (pool: Pool, { dueSinceMs, steady }: Options, { checkEveryMs }: Limits) =>
   Effect.gen(function* () {
@@ -201,8 +207,8 @@ const keepChecking = (pool: Pool, { dueSinceMs, steady }: Options, { checkEveryM
   }).pipe(Effect.delay(checkEveryMs), Effect.forever)
 
 /**
- * The connections of one account to Kite's ticker that carry market data: at most `connectionsMax`, each with at most `tokensMax` instruments. One that carries nothing is
- * closed. Each restores its subscriptions after a reconnect.
+ * The connections of one account to Kite's ticker that carry market data: at most `connectionsMax`, each with at most `tokensMax`
+ * instruments. A connection without instruments is closed. Each connection restores its subscriptions after a reconnect.
  */
 export const make = (options: Options): Effect.Effect<KitePool, never, Scope.Scope> =>
   Effect.gen(function* () {

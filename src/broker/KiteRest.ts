@@ -93,7 +93,7 @@ const readOhlc = byKey(OhlcQuote)
 const readQuote = byKey(Quote)
 const readCandles = KiteClient.json(Schema.Struct({ candles: Schema.Array(CandleRow) }))
 
-/** For whom history is fetched: for somebody who waits, or to fill the store. */
+/** The purpose of a fetch of history: for a person who waits, or to fill the store. */
 export type HistoryFamily = Extract<Family, "historical" | "backfill">
 
 type Authorised<A> = (token: Redacted.Redacted) => Effect.Effect<A, KiteError.KiteError>

@@ -12,7 +12,7 @@ import * as Metrics from "./Metrics.ts"
 /** The address that a socket connects to. It carries the tokens, so the whole address is a secret. */
 export interface SocketAddress {
   readonly url: Redacted.Redacted
-  /** The machine's address from which the connection leaves; without it any. */
+  /** The local IP address from which the connection leaves. If it is absent, the system chooses one. */
   readonly localAddress?: string
   /** Run when the server refuses this address, so that the next address carries a new token. */
   readonly refused: Effect.Effect<void, Exclude<KiteError.KiteError, KiteError.InvalidCredentials>>
@@ -22,9 +22,9 @@ export interface SocketAddress {
   readonly ended: Effect.Effect<string>
 }
 
-/** The time by which tokens live: market time, because the simulator's tokens die in the mornings of its days. */
+/** The clock that decides when tokens die: market time, because the simulator's tokens die in the mornings of its own days. */
 export interface TokenTime {
-  /** Null while it is not known: a recording has not begun. Then no token is dead. */
+  /** Null while market time is unknown, before a recording begins. No token is dead then. */
   readonly nowMs: () => number | null
   /** When a token dies that was obtained at `signedInMs`; null if the rulebook does not say it. */
   readonly diesAtMs: (signedInMs: number) => number | null
@@ -37,7 +37,7 @@ export const automaticRetryMs = 60_000
  * ends the other one's session. Signing in at once again would go on for ever.
  */
 export const endedSessionsMax = 3
-/** Why a token is refused before its time: kite.trade/docs/connect/v3/user, a new login ends the session before it. */
+/** The usual reason why a token is refused early: a new login ends the previous session (kite.trade/docs/connect/v3/user). */
 const signedInElsewhere = "as when somebody signed in elsewhere with the same api_key"
 
 interface Held {
@@ -47,23 +47,23 @@ interface Held {
   readonly by: string | null
   readonly ended: Deferred.Deferred<string>
 }
-/** No call is made until a login differs from the one that failed. */
+/** A login is required: no call is made until the configured login differs from the one that failed. */
 interface Required {
   readonly reason: string
   readonly sinceMs: number | null
-  /** By the machine's clock, for the automatic retry. */
+  /** When the login failed, by the machine's clock, for the automatic retry. */
   readonly triedMs: number
   readonly login: Login
 }
 
 export interface Options {
   readonly client: KiteClient.KiteClient
-  /** How the account signs in now: a person may have stored a new session since the start. */
+  /** Returns how the account signs in now. A person may have stored a new session since the start. */
   readonly login: () => Login
   readonly time: TokenTime
   /** Shares automatic logins with other processes. */
   readonly automatic: AutomaticLogins.Once
-  /** How long an answer 429 still counts, ms. */
+  /** How long the broker still limits the account after an answer 429, ms. */
   readonly limitedForMs?: () => number
 }
 
@@ -75,7 +75,7 @@ const isOver = (diesAtMs: number | null, nowMs: number | null): boolean => diesA
 class Standing {
   held: Held | null = null
   required: Required | null = null
-  /** When the broker ended automatic sessions before their time, by the machine's clock; the newest ones. */
+  /** The newest times at which the broker ended automatic sessions early, by the machine's clock. */
   #endedMs: ReadonlyArray<number> = []
   readonly #account: string
   readonly #time: TokenTime
@@ -107,15 +107,15 @@ class Standing {
     this.#endedMs = [...this.#endedMs.filter((ms) => machineMs - ms < automaticRetryMs), machineMs]
     return this.#endedMs.length
   }
-  /** When a connection that uses this token has to end. */
+  /** Succeeds, with the reason, when a connection that uses this token has to end. */
   endOf(used: Redacted.Redacted): Effect.Effect<string> {
     return this.held !== null && this.held.token === used ? Deferred.await(this.held.ended) : Effect.succeed("its token was replaced")
   }
-  /** Whether the held token's time is over. */
+  /** True if the held token has died. */
   isDead(): boolean {
     return this.held !== null && isOver(this.held.diesAtMs, this.#time.nowMs())
   }
-  /** Ends the wait for a login if `login` may help now. */
+  /** Ends the wait for a login if `login` is a new one, or if an automatic login may be tried again. */
   reconsider(login: Login, machineMs: number): void {
     const { required } = this
     if (required === null) return
@@ -154,13 +154,13 @@ const requireLogin = ({ standing, clock, client }: Parts, login: Login, reason: 
     return Effect.logError(`${client.account.accountId} needs a new login: ${reason}`)
   })
 
-/** A token that is used now dies at the next death of tokens at the latest. */
+/** When the token dies. If the time of its login is unknown, this is the latest possible time, as for a login now. */
 const deathOf = ({ time }: Parts, signedInMs: number | null): number | null => {
   const fromMs = signedInMs ?? time.nowMs()
   return fromMs === null ? null : time.diesAtMs(fromMs)
 }
 
-/** Whether another process's session can be ours: its token lives, and is not the one that the broker refused. */
+/** True if this process can use another process's session: its token is alive and is not the one that the broker refused. */
 const isUsable =
   (parts: Parts, stale: Redacted.Redacted | null) =>
   ({ signedInMs, token }: KiteLogin.SignedIn): boolean =>
@@ -178,14 +178,14 @@ const signIn = (parts: Parts, login: Login, stale: Redacted.Redacted | null) =>
     const isStatedOver = isOver(stated, time.nowMs())
     if (login._tag === "AccessToken" && isStatedOver)
       return yield* KiteLogin.noToken(client.account, `the access token died at ${isoOf(stated)}: ${KiteLogin.askPerson(client.account)}`)
-    // A broker that has just signed us in knows its time better than we do.
+    // The broker has just issued this token, so our calculation that it is already dead must be wrong.
     const diesAtMs = isStatedOver ? deathOf(parts, null) : stated
     standing.hold({ token, diesAtMs, by: KiteLogin.broughtBy(login), ended: yield* Deferred.make<string>() })
     yield* Effect.logInfo("signed in to the broker")
     return token
   }).pipe(Effect.tapErrorTag("InvalidCredentials", ({ reason }) => requireLogin(parts, login, reason)))
 
-/** Drops a token whose time is over. An automatic login follows with the next call; a person has to bring another one. */
+/** Drops a dead token. The next call signs in again if the login is automatic. Otherwise a person has to sign in. */
 const bury = (parts: Parts) =>
   Effect.suspend(() => {
     const { standing, login, client } = parts
@@ -197,7 +197,7 @@ const bury = (parts: Parts) =>
     return Effect.logInfo(`${reason}, signing in again`)
   })
 
-/** Takes notice of another login: after a refusal, and when a person signed in again before the token died. */
+/** Checks for a new login, which may end the wait after a refusal, or replace a token that is still alive. */
 const notice = (parts: Parts) =>
   Effect.sync(() => {
     const { standing, clock } = parts
@@ -271,7 +271,7 @@ export const make = (options: Options) =>
           Effect.suspend(() => usable)
         )
     )
-    /** Waits while a login is required. */
+    /** The address of a socket. It waits while a login is required. */
     const socketAddress = Effect.map(Effect.zipRight(EgressAddress.check(account, "ticker socket"), usable), (used): SocketAddress => {
       const url = new URL(account.socketRoot)
       url.searchParams.set("api_key", Redacted.value(account.apiKey))
@@ -279,13 +279,13 @@ export const make = (options: Options) =>
       return {
         url: Redacted.make(url.href),
         ...(account.localAddress === undefined ? {} : { localAddress: account.localAddress }),
-        // The next address waits for the login that is required then.
+        // If a login is required, the request for the next address waits for it.
         refused: Effect.catchTag(Effect.asVoid(renew(used)), "InvalidCredentials", () => Effect.void),
         limited: options.client.settings.limited?.(RateLimit.restMs(null), "ticker socket") ?? Effect.void,
         ended: standing.endOf(used)
       }
     })
-    /** Buries a dead token and takes notice of another login. Run every second; makes no call to the broker. */
+    /** Drops a dead token and checks for a new login. It runs every second and makes no call to the broker. */
     const look = Effect.zipRight(bury(parts), notice(parts)).pipe(
       Effect.annotateLogs({ account: account.accountId }),
       oneAtATime.withPermitsIfAvailable(1)

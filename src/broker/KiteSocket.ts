@@ -59,12 +59,12 @@ export interface Stats {
 
 export interface KiteSocket {
   /**
-   * Sets the wanted subscriptions, at most as many as the broker takes. The socket keeps them across reconnects; with none wanted it has no
-   * connection.
+   * Sets the wanted subscriptions, at most as many as the broker accepts. The socket keeps them across reconnects. If none is wanted, it
+   * closes its connection.
    */
   readonly set: (wanted: Subscription.Wanted) => void
   readonly stats: () => Stats
-  /** Ends the open connection, which the next one replaces. */
+  /** Ends the open connection, and connects again. */
   readonly replace: (reason: string) => void
   /** Never ends by itself: the socket reconnects after every failure. Ends with a defect of a handler. */
   readonly done: Effect.Effect<never>
@@ -121,7 +121,7 @@ const noteClosed = (parts: Parts) =>
     return parts.inbox.report
   })
 
-/** One connection, from asking for its address to its end. */
+/** One connection, from the request for its address to its end. */
 const connectOnce = (parts: Parts) =>
   Effect.gen(function* () {
     const { settings, clock, where, inbox, subscriber } = parts

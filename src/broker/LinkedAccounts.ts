@@ -22,7 +22,7 @@ export interface Stored {
   readonly sessions: ReadonlyArray<StoredSession>
 }
 
-/** What is stored cannot be read now. */
+/** The linked accounts or the sessions cannot be read now. */
 export class LinkedUnread extends Data.TaggedError("LinkedUnread")<{ readonly reason: string }> {
   override get message() {
     return `the linked accounts cannot be read: ${this.reason}`
@@ -48,14 +48,14 @@ const textOf = ({ accounts, sessions }: Stored): string =>
   ])
 export const isSame = (one: Stored, other: Stored): boolean => textOf(one) === textOf(other)
 
-/** Where the broker of linked accounts is. */
+/** The addresses of the broker of linked accounts. */
 export interface Place {
   readonly root: string
   readonly socketRoot: string
   readonly source: Account["source"]
 }
 
-/** What follows from a file and a store. A secret that cannot be opened costs its own account only. */
+/** The accounts that follow from the file and the store. A secret that cannot be opened excludes only its own account. */
 export interface Merged {
   readonly accounts: ReadonlyArray<Account>
   readonly problems: ReadonlyArray<string>
@@ -85,7 +85,7 @@ const accountOf = (keys: Vault.Keys, place: Place, { accountId, apiKey, apiSecre
     } satisfies Account
   })
 
-/** Whether a stored session takes the place of what the file says. The file's token wins only if its login was later. */
+/** True if a stored session replaces the login in the file. The file's token wins only if its login was later. */
 const isNewer = (login: Login, signedInMs: number): boolean =>
   Login.$match(login, {
     Auto: () => false,
@@ -95,8 +95,8 @@ const isNewer = (login: Login, signedInMs: number): boolean =>
   })
 
 /**
- * The accounts of the file and those that were linked, each with its newest session. An id that a user linked stays the user's, because the
- * account's orders are the user's.
+ * The accounts of the file and those that were linked, each with its newest session. If the file names an id that a user linked, the
+ * account stays the user's, because its orders belong to the user.
  */
 export const merge = (
   file: ReadonlyArray<Account>,

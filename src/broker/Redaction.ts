@@ -9,7 +9,7 @@ export const excerptCharsMax = 200
 const named =
   /\b(access_token|api_key|api_secret|request_token|refresh_token|public_token|enctoken|checksum|password|totp)(["']?\s*[=:]\s*["']?)[^\s"'&,;}<]+/gi
 const authorization = /\b(authorization["']?\s*[=:]\s*["']?)(?:(?:token|bearer|basic|enctoken)\s+)?[^\s"'&,;}<]+/gi
-/** Redacting shorter secrets would blank out harmless text. */
+/** Shorter secrets are not searched for, because that would blank out harmless text. */
 const secretCharsMin = 4
 
 /** Replaces the given secrets, and the value of every field that is named like a secret. */
@@ -27,7 +27,8 @@ export const redact = (text: string, secrets: ReadonlyArray<Redacted.Redacted> =
 
 /** Redacts before it cuts, so that a secret across the cut leaves no part behind. Control characters become spaces. */
 export const excerpt = (text: string, secrets: ReadonlyArray<Redacted.Redacted> = [], charsMax: number = excerptCharsMax): string => {
-  // Scanning megabytes for two hundred characters would be waste. The margin still contains a whole secret.
+  // Only a part of the text is scanned, because two hundred characters of megabytes are kept. The part is long enough to contain a whole
+  // secret.
   const clean = redact(text.slice(0, charsMax * 20), secrets).replaceAll(/\p{Cc}+/gu, " ")
   return clean.length <= charsMax && text.length <= charsMax * 20 ? clean : `${clean.slice(0, charsMax)}... (${text.length} characters)`
 }

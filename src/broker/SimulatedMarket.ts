@@ -1,4 +1,4 @@
-/** What a simulator says about its market. Kite has no such call. */
+/** Asks a simulator about its market. Kite has no such call. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -15,7 +15,10 @@ export const SimulatedMarket = Schema.Struct({
   underlying: Schema.NullOr(Schema.String),
   /** The tokens of a recording. */
   instruments: Schema.optional(Schema.Array(Schema.Int)),
-  /** By instrument, the open interest at the end of the session before the day that is played; null if the recording does not contain it. */
+  /**
+   * For each of `instruments`, the open interest at the end of the session before the recorded day; null if the recording does not contain
+   * it.
+   */
   previous_oi: Schema.optional(Schema.Array(Schema.NullOr(Schema.Int)))
 })
 export type SimulatedMarket = typeof SimulatedMarket.Type

@@ -105,7 +105,7 @@ const connect = (address: SocketAddress, options: Options): Effect.Effect<Link> 
     })
   })
 
-/** Always ends: ws cuts off a peer that does not answer the close within `closeTimeoutMs`. */
+/** Closes the connection. This always ends, because ws cuts off a peer that does not answer the close within `closeTimeoutMs`. */
 const disconnect = (link: Link): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     link.isLive = false
@@ -133,7 +133,7 @@ export const open = (address: SocketAddress, options: Options): Effect.Effect<Li
     return link
   })
 
-/** Ends when the message has left this process. */
+/** Sends a message. It ends when the message has left this process. */
 export const send = (link: Link, text: string): Effect.Effect<void, LinkEnded> =>
   Effect.async<void, LinkEnded>((resume) => {
     link.ws.send(text, (error) =>
@@ -148,7 +148,8 @@ export const watchLiveness = (link: Link, livenessMs: number, clock: Clock.Clock
     while (true) {
       yield* Effect.sleep(Math.max(1, livenessMs - silentMs()))
       if (silentMs() < livenessMs) continue
-      // Lets the event loop read what already waits in the kernel: a busy process must not blame the server for its own delay.
+      // Lets the event loop read data that already waits in the kernel, so that a busy process does not take its own delay for the server's
+      // silence.
       yield* nextTurn
       if (silentMs() < livenessMs) continue
       return yield* new LinkEnded({ reason: `mute: no message for ${livenessMs} ms` })

@@ -1,4 +1,4 @@
-/** Keeps one connection subscribed to what is wanted. It sends only differences, and everything again after a reconnect. */
+/** Keeps one connection subscribed to what is wanted. It sends only differences, but after a reconnect all subscriptions. */
 import { Effect } from "effect"
 import * as Subscription from "../domain/accounts/Subscription.ts"
 

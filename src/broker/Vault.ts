@@ -31,10 +31,10 @@ export const parseKeys = (text: string): Either.Either<Keys, string> => {
 
 export type Field = "api_key" | "api_secret" | "access_token" | "request_token"
 const tokens: ReadonlySet<Field> = new Set(["access_token", "request_token"])
-/** What a process without tokens has instead of one. No broker takes it. */
+/** The placeholder for a token in a process without tokens. No broker accepts it. */
 export const withheld = Redacted.make("withheld from this process")
 
-/** Whether a process may use the accounts at the broker: `withheld` has no token in clear, sealed or not. */
+/** Whether a process may use the accounts at the broker. A process with `withheld` replaces every token by the placeholder. */
 export type Tokens = "opened" | "withheld"
 interface Place {
   readonly account: string
@@ -54,7 +54,7 @@ export const seal = (keys: Keys, place: Place, secret: Redacted.Redacted): strin
   return `${prefix}${id}:${Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64url")}`
 }
 
-/** Whether the first key sealed the text. Any other text has to be sealed again before its key may go. */
+/** Whether the first key sealed the text. Any other text has to be sealed again before its old key may be deleted. */
 export const isNewest = (keys: Keys, stored: Redacted.Redacted): boolean => {
   const [id] = keys.keys()
   return id !== undefined && Redacted.value(stored).startsWith(`${prefix}${id}:`)

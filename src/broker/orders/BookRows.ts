@@ -1,14 +1,14 @@
 import { Effect, type Either } from "effect"
 import { nextTurn } from "../../loop/Turn.ts"
 
-/** How many comparisons of rows a decoded row takes as long as. */
+/** Decoding a row takes as long as this many comparisons of rows. */
 const decodeCost = 100
 /** Comparisons before sockets and timers get a turn: a few milliseconds. */
 const costMax = 1_000
 
 /**
- * Reads the rows of an account's order book, which has all orders of the day. Nearly all rows are those of the reading before, and only the
- * others are decoded. A row that did not change is the same object in both readings.
+ * Reads the rows of an account's order book, which contains all orders of the day. Nearly all rows equal those of the previous reading, and
+ * only the others are decoded. A row that did not change is the same object in both readings.
  */
 export const make = <A>(decode: (row: unknown, at: number) => Either.Either<A, string>) => {
   let known: ReadonlyMap<string, A> = new Map()

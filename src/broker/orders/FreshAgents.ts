@@ -7,7 +7,7 @@ import { Agent as HttpsAgent } from "node:https"
  */
 export const idleMsMax = 2_000
 
-/** Node calls it for each request, and it is how libraries of agents hook in, but it is not in the types. */
+/** The method that Node calls for each request. Agent libraries override it, but Node's types lack it. */
 interface Requested {
   addRequest: (...given: Array<unknown>) => void
 }
@@ -29,7 +29,7 @@ const fresh = <A extends HttpAgent>(agent: A, nowMs: () => number): A => {
   return agent
 }
 
-/** Agents that keep connections alive, and use none that was idle for long. */
+/** Agents that keep connections alive, but never reuse one that was idle for long. */
 export const make = (options: AgentOptions, nowMs: () => number = () => performance.now()) => ({
   httpAgent: fresh(new HttpAgent({ ...options, keepAlive: true }), nowMs),
   httpsAgent: fresh(new HttpsAgent({ ...options, keepAlive: true }), nowMs)

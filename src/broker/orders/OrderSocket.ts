@@ -6,7 +6,7 @@ import * as Metrics from "../Metrics.ts"
 import * as SocketInbox from "../SocketInbox.ts"
 import * as SocketLink from "../SocketLink.ts"
 
-/** Messages that wait to be taken. What does not fit is dropped and counted; the next reading of the order book has it. */
+/** The most messages that may wait. Further ones are dropped and counted; the next reading of the order book has their content. */
 export const waitingMax = 10_000
 const reportEveryMs = 1_000
 
@@ -16,7 +16,7 @@ export interface Options {
   readonly settings: Pick<KiteSocket.Settings, "backoffMaxMs" | "livenessMs">
 }
 
-/** Connects, and again after every end, until the scope closes. Answers the queue of the messages' data. */
+/** Connects, and reconnects after every end, until the scope closes. Returns the queue of the messages' data. */
 export const make = ({ account, address, settings: { backoffMaxMs, livenessMs } }: Options) =>
   Effect.gen(function* () {
     const clock = yield* Effect.clock
@@ -44,7 +44,8 @@ export const make = ({ account, address, settings: { backoffMaxMs, livenessMs } 
     const backoff = Schedule.exponential(defaults.backoffBaseMs).pipe(
       Schedule.jittered,
       Schedule.modifyDelay((_, delay) => Duration.min(delay, Duration.millis(backoffMaxMs))),
-      // After a pause longer than the longest backoff, a connection has lived, and the backoff begins again.
+      // If more time than the longest backoff has passed since the last attempt, a connection was open meanwhile, so the backoff begins
+      // again.
       Schedule.resetAfter(Duration.millis(backoffMaxMs * 2))
     )
     yield* connectOnce.pipe(

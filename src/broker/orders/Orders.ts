@@ -38,11 +38,12 @@ const Order = Schema.Struct({
 })
 /**
  * An order of the broker's book, in Kite's own names. Prices are rupees as Kite prints them. `figures` is the whole row for the account's
- * state; null if a field of it that orders do not need cannot be read, because such a field must not keep an order's outcome unknown.
+ * state; null if a field of it that orders do not need cannot be read, because such a field must not prevent the order's outcome from being
+ * known.
  */
 export type Order = typeof Order.Type & { readonly figures: Figures.Order | null }
 
-/** States in which an order changes no more. Source: kite.trade/docs/connect/v3/orders. */
+/** States in which an order no longer changes. Source: kite.trade/docs/connect/v3/orders. */
 const ended: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"])
 export const isOpen = ({ status }: Pick<Order, "status">): boolean => !ended.has(status)
 
@@ -115,7 +116,7 @@ const request = (kite: KiteClient.Kite, it: OrderRequest, tag: string): Promise<
   }
 }
 
-/** What a failure of the broker layer says about a request that was being sent. Only a refused connection proves that no byte left. */
+/** What a failure of the broker layer means for a request that was being sent. Only a refused connection proves that no byte was sent. */
 const replyOf = (error: KiteError.KiteError): Outcome.Reply => {
   const { Answer, Lost, NotSent } = Outcome.Reply
   switch (error._tag) {
@@ -182,7 +183,7 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
     Effect.gen(function* () {
       const token = yield* Effect.either(session.token)
       if (Either.isLeft(token)) {
-        // Without a token nothing was sent. Only credentials that a person must correct are final.
+        // Without a token nothing was sent. The failure is final only if a person has to act.
         return token.left._tag === "InvalidCredentials" ? replyOf(token.left) : Outcome.Reply.NotSent({ reason: token.left.message })
       }
       let isFenced = false
@@ -219,7 +220,7 @@ export const make = (session: KiteSession, client: KiteClient.KiteClient) => {
   return {
     /** Whether a request is on its way. */
     isSending: (): boolean => sending > 0,
-    /** Sends a request. `maySend` is asked as the last act before it is written. */
+    /** Sends a request. `maySend` is called immediately before the request is written. */
     send,
     /** Today's orders of the account. */
     book: Effect.flatMap(
