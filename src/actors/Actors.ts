@@ -111,9 +111,9 @@ const Kinds = Layer.effect(
 )
 
 /**
- * Loads the instruments and seeds an empty database before the director starts. A cluster is not seeded, because its processes start together
- * and none of them knows whether it is the first. A process that runs orders alone waits for the instruments that another one stores: without them it
- * would refuse the orders that it finds.
+ * Loads the instruments and seeds an empty database before the director starts. A cluster is not seeded, because its processes start
+ * together and none of them knows whether it is the first. A process that runs only orders waits until another process has stored the
+ * instruments: without them it would refuse the orders that it finds.
  */
 const Ready = Layer.effectDiscard(
   Effect.gen(function* () {

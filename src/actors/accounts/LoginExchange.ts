@@ -10,11 +10,14 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 const tokenMsMax = 5 * 60_000
 /** Most logins that are exchanged at once. */
 const exchangesMax = 8
-/** How often, and how many times, the result of an exchange is written. It has to end before another process may take the exchange over. */
+/**
+ * The pause between attempts to save the result of an exchange, and their number. They must end before another process may take the
+ * exchange over.
+ */
 const writeEvery = "1 second"
 const writesMax = exchangeSecondsMax - 15
 
-/** The answer of the broker cannot be repeated, so it is written again until the database takes it. */
+/** The broker gives its answer only once, so saving it is tried again until the database accepts it. */
 const written = <A, E>(write: Effect.Effect<A, E>) =>
   Effect.retry(write, Schedule.intersect(Schedule.spaced(writeEvery), Schedule.recurs(writesMax)))
 
@@ -43,7 +46,7 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const { accountId, number, receivedAt, requestToken } = it
       const session = broker.session(accountId)
-      // A process takes notice of a new account within a second.
+      // This process may not know a new account yet, but does within a second.
       if (Either.isLeft(session) || !(yield* logins.take(accountId, number))) return
       if ((yield* Clock.currentTimeMillis) - receivedAt.getTime() > tokenMsMax)
         return yield* refuse(it, "the broker did not answer while the login was valid")
@@ -57,12 +60,12 @@ export const make = Effect.gen(function* () {
       yield* Effect.logWarning(`the login waits for the broker: ${result.left.message}`).pipe(Effect.annotateLogs({ account: accountId }))
       yield* written(logins.putBack(accountId, number))
     }).pipe(
-      // Another account's login goes on.
+      // The failure does not stop other accounts' logins.
       Effect.catchAll((error) => Effect.logWarning("a login is not exchanged yet", String(error))),
       Effect.annotateLogs({ account: it.accountId })
     )
 
-  /** Begins what waits. One account's broker that does not answer holds up no other account. */
+  /** Starts the exchanges that wait. If one account's broker does not answer, the other accounts are not delayed. */
   const running = yield* FiberMap.make<string>()
   return Effect.gen(function* () {
     for (const it of yield* logins.waiting) {

@@ -20,7 +20,7 @@ export const kind = "sessions"
 const key = Subject.kvKey(kind, "1")
 const lookEvery = "1 second"
 
-/** By account, since when the broker refuses its token, as its ticker reports it; UNIX ms. */
+/** For each account, the time since which the broker refuses its token, as its ticker reports it; UNIX ms. */
 const refusals = Effect.gen(function* () {
   const { nc } = yield* JetStream
   const known = new Map<string, number>()
@@ -41,13 +41,13 @@ const refusals = Effect.gen(function* () {
   return known as ReadonlyMap<string, number>
 })
 
-/** Announces what is new of each session that a person began. An automatic login needs nobody. */
+/** Announces when a session that a person began starts or ends. Automatic logins are not announced, because they need nobody. */
 const makeAnnounce = Effect.gen(function* () {
   const accounts = yield* Accounts
   const logins = yield* LoginRepo
   const clock = yield* MarketClock
   const rules = yield* RuleBook
-  /** The time of the newest news of each kind that this run announced or found announced. */
+  /** For each kind, the time of the newest event that this run announced or found announced. */
   const announced = new Map<string, number>()
   return (refused: ReadonlyMap<string, number>) =>
     Effect.gen(function* () {
@@ -72,7 +72,7 @@ const makeAnnounce = Effect.gen(function* () {
     })
 })
 
-/** Seals again by the newest key what an older key sealed, so that the operator may delete the older one. */
+/** Seals secrets of older keys again with the newest key, so that the operator may delete the older keys. */
 const makeReseal = Effect.gen(function* () {
   const accounts = yield* Accounts
   const repo = yield* AccountRepo
@@ -93,7 +93,7 @@ const makeReseal = Effect.gen(function* () {
   })
 })
 
-/** Publishes the last events of accounts that are gone, because nobody executes their orders any longer. */
+/** Publishes the last events of removed accounts, because they no longer have an executor that would. */
 const makeFarewell = Effect.gen(function* () {
   const accounts = yield* Accounts
   const outbox = yield* Outbox

@@ -4,10 +4,10 @@ import { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import type { Message } from "../../streams/JetStream.ts"
 import type * as Inputs from "./Inputs.ts"
 
-/** True: the message is decided. False: it was decided before. A text: why nobody may decide it. */
+/** True: decide the message. False: it was decided before. A text: the reason why it must not be decided. */
 export type Verdict = boolean | string
 
-/** Frames are decided once, and none of a replaced process. */
+/** Admits each frame once, and no frame of a replaced process. */
 const frames = (): ((message: Message) => Verdict) => {
   const guards = new Map<string, FrameGuard.State>()
   return ({ header, subject }) => {

@@ -16,22 +16,22 @@ export const kind = "alerts"
 const loadEvery = "5 seconds"
 /** The place in a stream is saved this often while no alert changes. */
 const saveEveryMs = 1_000
-/** Messages before the place that are read only to recognise those that were sent twice, or by a replaced process. */
+/** The most messages before the place that are read again, only to recognise duplicates and messages of a replaced process. */
 const lookBackMax = 500
 
 const inputs: ReadonlyArray<Input> = ["packet", "instrument", "chain", "strategy", "feed"]
 
-/** The stream was made again, so its sequences mean something else now. The actor begins again. */
+/** The stream was made again, so the saved sequences do not apply to it. The actor starts again. */
 export class StreamMadeAgain extends Data.TaggedError("StreamMadeAgain")<{ readonly stream: string }> {
   override get message() {
     return `stream ${this.stream} was made again`
   }
 }
 
-/** Where the alerts of an input stand. */
+/** Loads the alerts of an input, and the place in its stream. */
 const alertsOf = (input: Input, repo: AlertRepo, jetStream: JetStream) => {
   const { stream } = readings[input]
-  /** Where to continue: behind the saved place, or behind what the stream holds now. */
+  /** Where to continue: after the saved place, or, without one, after the newest message of the stream. */
   const begin = Effect.gen(function* () {
     const { createdMs, firstSeq, lastSeq } = yield* jetStream.info(stream)
     const saved = Option.filter(yield* repo.place(input), ({ epoch }) => epoch === createdMs)
@@ -39,7 +39,7 @@ const alertsOf = (input: Input, repo: AlertRepo, jetStream: JetStream) => {
     yield* repo.step([], { input, epoch: createdMs, seq })
     return { epoch: createdMs, seq, readFrom: Math.max(seq - lookBackMax, firstSeq - 1, 0) }
   })
-  /** The alerts of now. A new one is decided from the messages on that the stream does not have yet. */
+  /** Loads the present alerts. A new alert is decided from the first message that arrives after this load. */
   const load = (watching: Watching, epoch: number) =>
     Effect.gen(function* () {
       const { lastSeq } = yield* jetStream.info(stream)
@@ -56,9 +56,10 @@ const alertsOf = (input: Input, repo: AlertRepo, jetStream: JetStream) => {
 }
 
 /**
- * Decides the alerts of one input from the messages of its stream, each in the stream's order. What messages do to alerts, their events and the
- * place in the stream are saved in one transaction. So alerts fire for what was published while nobody decided, and not twice after a crash. The
- * actor reads for itself, because what waits for Postgres must not delay those who share a read of the record.
+ * Decides the alerts of one input from the messages of its stream, each in the stream's order. The changed alerts, their events and the
+ * place in the stream are saved in one transaction. So alerts also fire for messages that were published while no actor ran, and do not
+ * fire twice after a crash. The actor has a separate read of the stream, because its waits for Postgres must not delay actors that share a
+ * read of the record.
  */
 const makeInput = (input: Input) =>
   Effect.gen(function* () {
@@ -69,7 +70,7 @@ const makeInput = (input: Input) =>
     const { stream } = reading
     const { begin, load } = alertsOf(input, repo, jetStream)
 
-    /** What messages do. One that cannot be read is a dead letter. */
+    /** The changes that messages cause. A message that cannot be read becomes a dead letter. */
     const decide = (watching: Watching, messages: ReadonlyArray<Message>) =>
       Effect.gen(function* () {
         const steps: Array<Step> = []
@@ -80,7 +81,7 @@ const makeInput = (input: Input) =>
         }
         return steps
       })
-    /** The messages to decide. One that a replaced process sent is a dead letter. */
+    /** The messages to decide. A message of a replaced process becomes a dead letter. */
     const admitted = (
       admit: (message: Message) => Admission.Verdict,
       watching: Watching,
@@ -123,14 +124,15 @@ const makeInput = (input: Input) =>
             if (steps.length === 0 && nowMs - savedAtMs < saveEveryMs) return
             savedAtMs = nowMs
             let isSaved = yield* repo.step(steps, { input, epoch: place.epoch, seq })
-            // A user who changed an alert meanwhile would lose what these messages do to it: they are decided again by the alerts of now.
+            // It is not saved if a user changed an alert meanwhile. Then these messages are decided again with the present alerts.
             while (!isSaved) {
               yield* load(watching, place.epoch)
               isSaved = yield* repo.step(yield* decide(watching, messages), { input, epoch: place.epoch, seq })
             }
           })
         const read = Effect.suspend(() => {
-          // The place does not advance while nothing is read, perhaps for days. The read may begin later, shortly before the first alert.
+          // While there is no alert, nothing is read and the place does not advance, perhaps for days. So the read begins shortly before
+          // the first message that an alert needs.
           const seq = Math.max(place.readFrom, watching.fromSeq - lookBackMax)
           return OrderedRead.make({ stream, filters, start: { _tag: "After", seq } })
         })

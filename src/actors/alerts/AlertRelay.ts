@@ -13,8 +13,9 @@ export const daysKept = 90
 const expireEvery = "1 hour"
 
 /**
- * Publishes the events of alerts in their order, and deletes old ones. An event is marked after NATS has it, so a crash may publish it twice: its
- * message id removes the second one within two minutes, and its `event_id` after that.
+ * Publishes the events of alerts in their order, and deletes old ones. An event is marked as published after NATS has it, so a crash may
+ * publish it twice. Within two minutes the server removes the duplicate by its message id. After that, readers recognise it by its
+ * `event_id`.
  */
 export const make = Effect.gen(function* () {
   const repo = yield* AlertRepo

@@ -10,19 +10,21 @@ import * as WebhookRequest from "./WebhookRequest.ts"
 export const kind = "alert-webhooks"
 
 const lookEvery = "1 second"
-/** Requests at the same time, and of these those of one user. */
+/** The most requests at the same time, in total and for one user. */
 const togetherMax = 32
 const perOwnerMax = 4
-/** Attempts of one event. With the pauses between them the last one is about two hours after the first. */
+/** The most attempts to deliver one event. With the pauses between them, the last one is about 70 minutes after the first. */
 export const attemptsMax = 8
 const pauseMinS = 10
-const pauseMaxS = 3_600
 
-/** Seconds until the next attempt after `attempts` of them, 10 s doubled up to an hour; null after the last attempt. */
+/**
+ * Seconds until the next attempt after `attempts` of them; null after the last one. The pause is 10 s, doubled each time, and four times
+ * that from the sixth attempt on.
+ */
 export const againInS = (attempts: number): number | null =>
-  attempts >= attemptsMax ? null : Math.min(pauseMaxS, pauseMinS * 2 ** (attempts - 1) * (attempts > 5 ? 4 : 1))
+  attempts >= attemptsMax ? null : pauseMinS * 2 ** (attempts - 1) * (attempts > 5 ? 4 : 1)
 
-/** Sends events to the webhooks of their alerts. What cannot be delivered becomes a dead letter. */
+/** Sends events to the webhooks of their alerts. An event that cannot be delivered becomes a dead letter. */
 export const make = Effect.gen(function* () {
   const repo = yield* AlertRepo
   const jetStream = yield* JetStream

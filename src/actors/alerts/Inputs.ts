@@ -6,9 +6,9 @@ import * as Subjects from "../../streams/Subjects.ts"
 
 export interface Reading {
   readonly stream: string
-  /** What is read of the stream if alerts look at these subjects. */
+  /** The filters of the read if alerts watch these subjects. */
   readonly filters: (subjects: ReadonlySet<string>) => ReadonlyArray<string>
-  /** What recognises messages that nobody may decide. */
+  /** How duplicates and messages of replaced processes are recognised. */
   readonly guard: "frames" | "outputs" | "none"
 }
 
@@ -20,7 +20,10 @@ interface Kind {
   readonly filter: () => string
 }
 
-/** The subjects by name, or their whole kind if there are too many. Most of the thousands of marks a second concern no alert. */
+/**
+ * A filter for each subject, or one for the whole kind if there are too many. Reading by name saves work, because most of the thousands of
+ * marks a second concern no alert.
+ */
 const named = (kind: Kind, subjects: ReadonlySet<string>): ReadonlyArray<string> =>
   subjects.size > subjectsMax ? [kind.filter()] : [...subjects].sort()
 
@@ -33,7 +36,7 @@ const of = (kind: Kind, guard: Reading["guard"]): Reading => ({
 export const readings: Readonly<Record<Input, Reading>> = {
   packet: {
     stream: Subjects.Frame.stream,
-    // Clock frames move the place on while the underlyings have no packets.
+    // Clock frames are read too, so that the place advances while the underlyings have no packets.
     filters: (subjects) => [Subjects.Clock.filter(), ...named(Subjects.Frame, subjects)],
     guard: "frames"
   },
@@ -43,7 +46,7 @@ export const readings: Readonly<Record<Input, Reading>> = {
   feed: of(Subjects.Ticker, "none")
 }
 
-/** The subject that an alert looks at. */
+/** The subject that an alert watches. */
 export const subjectOf = ({ owner, watch }: Pick<AlertRepo.Alert, "owner" | "watch">): string => {
   switch (watch.source) {
     case "instrument": {

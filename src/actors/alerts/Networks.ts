@@ -17,12 +17,12 @@ const listOf = (networks: ReadonlyArray<string>): BlockList => {
 const closed = listOf([...WebhookAddress.closedV4, ...WebhookAddress.closedV6])
 const publicV6 = listOf(["2000::/3"])
 
-/** An IPv4 address that is written as an IPv6 one is judged as what it is. */
+/** Turns an IPv4 address in its IPv6 form (`::ffff:…`) back into IPv4, so that the IPv4 rules apply to it. */
 const plain = (address: string): string => /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
 
 /** Which addresses a webhook may reach. */
 export interface Networks {
-  /** Allowed although they are not public: WEBHOOK_NETWORKS. Only these may be reached without TLS. */
+  /** True for an address in WEBHOOK_NETWORKS, which is allowed although it is not public. Only these may be reached without TLS. */
   readonly isNamed: (address: string) => boolean
   readonly isAllowed: (address: string) => boolean
 }

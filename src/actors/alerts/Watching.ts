@@ -23,7 +23,7 @@ type Read = (watch: Watch) => ReadonlyArray<Seen>
 interface Held {
   readonly alert: Alert
   standing: Standing
-  /** The sequence of the newest message that changed it, or from which on it is decided. */
+  /** The sequence of the newest message that changed the alert; at first the sequence after which it is decided. */
   seq: number
 }
 
@@ -33,7 +33,7 @@ const isPacketField = Schema.is(PacketField)
 const once = (value: Option.Option<Money.Decimal>, asOf: string): ReadonlyArray<Seen> =>
   Option.match(value, { onNone: () => [], onSome: (value) => [{ value, asOf }] })
 
-/** The alerts of one input, and how they stand. */
+/** The alerts of one input, with their present states. */
 export class Watching {
   private held = new Map<string, Array<Held>>()
   private tokens = new Set<number>()
@@ -84,7 +84,7 @@ export class Watching {
     }
   }
 
-  /** How to read each alert's values from a message, in their order; left: why nobody can read it. */
+  /** How to read each alert's values from a message, in their order. Left: why the message cannot be read. */
   private reader(message: Message, input: Input): Either.Either<Read, string> {
     const { data, subject } = message
     switch (input) {
@@ -116,7 +116,7 @@ export class Watching {
     }
   }
 
-  /** What a message does to the alerts of its subject. Left: why it cannot be read. */
+  /** The changes that a message causes to the alerts of its subject. Left: why it cannot be read. */
   take(message: Message, input: Input): Either.Either<ReadonlyArray<Step>, string> {
     const held = this.held.get(message.subject)
     if (held === undefined) return Either.right([])

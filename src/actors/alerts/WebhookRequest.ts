@@ -9,7 +9,7 @@ import type { Networks } from "./Networks.ts"
 /** How long a receiver may take for its whole answer. */
 const answerMaxMs = 5_000
 
-/** An attempt without success. `isFinal`: no later attempt can succeed. */
+/** The attempt failed. `isFinal`: no later attempt can succeed. */
 export class Undelivered extends Data.TaggedError("Undelivered")<{ readonly reason: string; readonly isFinal: boolean }> {
   override get message() {
     return this.reason
@@ -24,13 +24,16 @@ export interface Post {
   readonly atMs: number
 }
 
-/** What the receiver computes again: HMAC-SHA256 over the time of sending, a dot and the body. */
+/** The signature that the receiver checks: HMAC-SHA256 over the time of sending, a dot and the body. */
 export const signature = (secret: string, seconds: number, body: string): string =>
   `v1=${createHmac("sha256", secret).update(`${seconds}.${body}`).digest("hex")}`
 
 const notAllowed = "its address is not on the public internet, nor in WEBHOOK_NETWORKS"
 
-/** Resolves a host to the addresses that may be reached. The connection is made to one of them, so a second answer of the DNS changes nothing. */
+/**
+ * Resolves a host to the addresses that may be reached. The connection is made to one of them, without asking DNS again, so a changed DNS
+ * answer cannot redirect it.
+ */
 const guarded =
   (networks: Networks, isSecure: boolean): LookupFunction =>
   (hostname, options, callback) => {
@@ -38,7 +41,7 @@ const guarded =
       if (error !== null) return callback(error, "", 0)
       const allowed = addresses.filter(({ address }) => (isSecure ? networks.isAllowed(address) : networks.isNamed(address)))
       const [first] = allowed
-      // One forbidden address is enough: whoever answers so wants to reach it.
+      // One forbidden address among the answers is enough to refuse the host, because it may be an attempt to reach that address.
       if (first === undefined || allowed.length < addresses.length) return callback(new Error(notAllowed), "", 0)
       return options.all === true
         ? (callback as unknown as (error: null, all: typeof allowed) => void)(null, allowed)
@@ -46,7 +49,10 @@ const guarded =
     })
   }
 
-/** Why an address cannot be reached at all; undefined if it may be tried. A literal address is not looked up, so it is judged here. */
+/**
+ * Why a URL is refused before any connection; undefined if it may be tried. An IP address in a URL needs no DNS answer, so it is checked
+ * here.
+ */
 const refusalOf = (url: URL, networks: Networks): string | undefined => {
   const host = url.hostname.replace(/^\[|\]$/g, "")
   if (isIP(host) === 0) return undefined

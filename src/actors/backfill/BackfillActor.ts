@@ -16,7 +16,7 @@ import * as Metrics from "../runtime/Metrics.ts"
 export const kind = "backfill"
 
 const lookEvery = "5 seconds"
-/** Pause after a failure, doubled with each further one. */
+/** Pause after a failure. It doubles with each further failure in a row. */
 const pauseMinMs = 1_000
 const pauseMaxMs = 60_000
 
@@ -24,8 +24,8 @@ export const pauseMs = (failures: number): number =>
   failures === 0 ? 0 : Math.min(pauseMaxMs, pauseMinMs * 2 ** Math.min(failures - 1, 10))
 
 /**
- * One instrument of a backfill: finds its gaps, and fetches them window by window. What it fetched is stored with each window, so a process that
- * takes over after a crash finds only the rest missing. Fails with the reason if the broker does not answer.
+ * One instrument of a backfill: finds its gaps, and fetches them window by window. Each window is stored as soon as it is fetched, so a
+ * process that takes over after a crash fetches only the rest. Fails with the reason if the broker does not answer.
  */
 export const makeStep = Effect.gen(function* () {
   const repo = yield* BackfillRepo
@@ -43,7 +43,7 @@ export const makeStep = Effect.gen(function* () {
       if (registry.current() === undefined) return yield* refuse("the day's instruments are not loaded yet", false)
       const instrument = registry.bySymbol(exchange, tradingsymbol)
       if (instrument === undefined)
-        return yield* refuse("the instrument is no longer listed, and the broker drops the history of such", true)
+        return yield* refuse("the instrument is no longer listed, and the broker drops the history of such instruments", true)
       const nowMs = clock.unsafeNow()
       const span = { fromMs: IndiaTime.istMidnightMs(fromDay), toMs: IndiaTime.istMidnightMs(toDay) + IndiaTime.dayMs - 1_000 }
       const spans = yield* gaps(
@@ -69,7 +69,9 @@ export const makeStep = Effect.gen(function* () {
     })
 })
 
-/** Works on the users' backfills, an instrument of each in turn. Only one actor does it, and it asks the broker one thing at a time. */
+/**
+ * Works on the users' backfills in turn, one instrument at a time. Only one actor does it, and it sends the broker one request at a time.
+ */
 export const make = Effect.gen(function* () {
   const repo = yield* BackfillRepo
   const jetStream = yield* JetStream

@@ -9,7 +9,7 @@ import * as LiveStrategies from "./LiveStrategies.ts"
 import * as Reconciliation from "./Reconciliation.ts"
 
 const toText = new TextDecoder()
-/** A definition is read again and written again this often, when the record has another one than this director knows. */
+/** How often a definition is read and written again if the record has a different one than this director knows. */
 const overtakenMax = 3
 
 interface Known {
@@ -23,14 +23,17 @@ export interface Definitions {
   /**
    * Writes the definitions that differ from the record, then announces the strategies among them. `wanted` is always the complete set: a
    * strategy that the record defines and that is not wanted gets a last definition, which says that it ended. A definition that is refused
-   * becomes a dead letter; the others are written all the same.
+   * becomes a dead letter, and the others are still written.
    */
   readonly settle: (wanted: ReadonlyMap<string, Uint8Array>, requestId: string) => Effect.Effect<void, NatsError | Replaced>
   /** Makes the next `settle` read the record again. */
   readonly forget: () => void
 }
 
-/** The sequence that a strategy's newest event names; undefined without an event, or when it is refused: then the next one replaces it. */
+/**
+ * The sequence that a strategy's newest event names. Undefined if there is no event, or if it cannot be read; the next event then replaces
+ * it.
+ */
 const lastAnnounced = ({ last }: Pick<JetStream, "last">, bury: ReturnType<typeof DeadLetters.send>, event: string) =>
   Effect.gen(function* () {
     const found = yield* last(Subjects.StrategyEvent.stream, event)
@@ -53,15 +56,15 @@ export const make = Effect.gen(function* () {
     const known = new Map<string, Known>()
     /** By subject, the sequence of the definition announced last. It shows a crash between the write and the announcement. */
     const announced = new Map<string, number>()
-    /** Strategies that the record defines and that have not ended there, by subject. Undefined before the record was read. */
+    /** The subjects of strategies that the record defines and that have not ended there. Undefined before the record was read. */
     let live: Set<string> | undefined
     /** When the record that `known` describes was made. */
     let recordMs = 0
     const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
 
     /**
-     * Answers the sequence of the definition in the record. The publish names the definition that it replaces, so the server refuses one of a
-     * director that was replaced meanwhile, and a stored one that somebody publishes again.
+     * Writes a definition and returns its sequence in the record. The publish names the definition that it replaces. So the server refuses
+     * the publish of a replaced director, and a second publish of a definition that is already stored.
      */
     const writeOnce = (subject: string, value: Uint8Array, requestId: string) =>
       Effect.gen(function* () {
@@ -112,7 +115,7 @@ export const make = Effect.gen(function* () {
       return reconciliation.key(subject, value, written)
     }
 
-    /** True for the very value that was written and announced before. A plan keeps the values of what has not changed. */
+    /** True if this value object was written and announced before. A plan reuses the objects of unchanged definitions. */
     const isSettled = (subject: string, value: Uint8Array): boolean =>
       known.get(subject)?.value === value && announced.get(subject) === known.get(subject)?.seq
 
@@ -120,7 +123,7 @@ export const make = Effect.gen(function* () {
       settle: (wanted, requestId) =>
         Effect.gen(function* () {
           const { createdMs } = yield* info(Subjects.StrategyDefinition.stream)
-          // A record that was deleted and made again holds none of them, and counts from the beginning.
+          // A record that was deleted and made again holds none of the known definitions, and its sequences start from the beginning.
           if (createdMs !== recordMs) {
             known.clear()
             announced.clear()

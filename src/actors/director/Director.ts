@@ -30,9 +30,9 @@ const recheckEveryLooks = 60
 /** The most notifications that may wait; one look serves all of them. */
 const pokesMax = 100
 
-/** Answers the folded fills of every strategy that has any. */
+/** Reads the folded fills of every strategy that has any. */
 const fillsOf = (repo: FillRepo, multiplierOf: Multiplier.MultiplierOf) => {
-  /** True for a strategy's newest fill. */
+  /** By strategy: its folded fills, valid as long as `fillId` is its newest fill. */
   const folded = new Map<number, { readonly fillId: number; readonly fills: Plan.Fills }>()
   /**
    * Folds a strategy again from the start when it has new fills: an older trade may have been imported, and first in, first out depends on
@@ -75,7 +75,7 @@ const previousOi = Effect.map(
   )
 )
 
-/** Answers `previousOi`, asked again on each day of market time. */
+/** Asks for `previousOi` once on each day of market time. */
 const previousOiByDay = (today: () => string) => {
   let known: { readonly day: string; readonly oi: ReadonlyMap<number, number> } | undefined
   return Effect.gen(function* () {
@@ -85,7 +85,7 @@ const previousOiByDay = (today: () => string) => {
   })
 }
 
-/** Answers the parts of strategies that were planned before, empty again when anything else that they depend on is another. */
+/** Keeps the planned parts of strategies for the next plan. They are dropped when anything else that they depend on changes. */
 const plannedBefore = () => {
   let known: { readonly of: ReadonlyArray<unknown>; readonly before: Plan.Before } | undefined
   return (...of: ReadonlyArray<unknown>): Plan.Before => {
@@ -105,7 +105,7 @@ const warner = () => {
   }
 }
 
-/** Changes that concern no actor of the roster. */
+/** Subjects of changes that concern no actor of the roster. */
 const elsewhere: ReadonlySet<string> = new Set(["labels", "keys"].map((what) => Subjects.Changed.at({ what })))
 
 /** The ids of the requests that changed something, from the notifications. */
@@ -151,7 +151,7 @@ export const make = Effect.gen(function* () {
 
   return Effect.gen(function* () {
     const lease = yield* leases.of(key)
-    // After a freeze another director may have written newer values than those that we read.
+    // After this process was frozen, another director may have written newer values than those that it read.
     const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
     const definitions = definitionsFrom(stillOurs)
     const roster = rosterFrom(stillOurs)
@@ -205,13 +205,13 @@ export const make = Effect.gen(function* () {
         const done = yield* Effect.either(look(requestId)).pipe(Effect.annotateLogs({ request_id: requestId }))
         if (Either.isLeft(done)) {
           yield* forget
-          yield* Effect.logWarning("cannot look at subscriptions and strategies, everything stays as it is", String(done.left))
+          yield* Effect.logWarning("cannot read subscriptions and strategies, everything stays as it is", String(done.left))
         } else if (requestId !== "-")
           yield* Effect.annotateLogs(Effect.logInfo("subscriptions and strategies are as they were asked for"), { request_id: requestId })
         requestId = yield* nextChange
       }
     })
-    // Instruments move to another account while Postgres is away too.
+    // Placing instruments runs separately, so that they can move to another account while Postgres is away.
     return yield* Effect.raceFirst(keepLooking, places.follow)
   }).pipe(Effect.scoped)
 })

@@ -24,7 +24,7 @@ const encodePart = Schema.encodeSync(TickerSession.Part)
 const decodePart = Schema.decodeEither(TickerSession.Part)
 
 export interface InstrumentPlaces {
-  /** Places these instruments, and no others. */
+  /** Places exactly these instruments. */
   readonly settle: (wanted: ReadonlyArray<Streamed>) => Effect.Effect<void, NatsError | Replaced>
   /** Makes the next look read the bucket again. */
   readonly forget: Effect.Effect<void>
@@ -38,7 +38,7 @@ interface Part {
   readonly revision: number
 }
 
-/** What the tickers of all accounts reported last, until the scope closes. */
+/** Follows the newest reports of all accounts' tickers until the scope closes. */
 const conditions = Effect.gen(function* () {
   const { nc } = yield* JetStream
   const clock = yield* Effect.clock
@@ -82,7 +82,7 @@ const placesOf = (parts: ReadonlyMap<string, Part>): InstrumentPlacement.Places 
   for (const [key, { text }] of parts) {
     const [account = "", connection = ""] = Subject.kvNames(key)
     const part = decodePart(text)
-    if (Either.isLeft(part)) continue // it is written again
+    if (Either.isLeft(part)) continue // the next look writes it again
     for (const { instrument_token } of TickerSession.instrumentsOf(part.right))
       places.set(instrument_token, [...(places.get(instrument_token) ?? []), { account, connection: Number(connection) }])
   }
@@ -90,8 +90,8 @@ const placesOf = (parts: ReadonlyMap<string, Part>): InstrumentPlacement.Places 
 }
 
 /**
- * Keeps the bucket of instruments equal to what `InstrumentPlacement` answers: one value for each connection of each account. What is placed
- * is read from the bucket at the start, so another director goes on where the one before it ended.
+ * Keeps the bucket of instruments equal to the placement that `InstrumentPlacement` computes: one value for each connection of each
+ * account. At the start it reads the present placement from the bucket, so a new director continues where the previous one ended.
  */
 export const make = Effect.gen(function* () {
   const accounts = yield* Accounts
@@ -109,7 +109,7 @@ export const make = Effect.gen(function* () {
       let parts: Map<string, Part> | undefined
       /** When the bucket that was read was made. */
       let createdMs = 0
-      /** What the newest placement followed from: while it is the same, so is the answer. */
+      /** The input of the newest placement. While it is unchanged, so is the placement. */
       let from = ""
       const reasons = new Map<string, string>()
 

@@ -1,4 +1,4 @@
-/** The strategies that the record defines, and how it says that one ended. */
+/** The strategies that the record defines, and the definition that marks the end of one. */
 import { Effect, Option } from "effect"
 import { NatsError } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
@@ -7,7 +7,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 /** Fails if the strategies of the record cannot be read within this time. */
 const recordReadMax = "30 seconds"
 
-/** The last definition of a strategy, by the subject of its definitions. */
+/** The definition that marks the end of a strategy, from the subject of its definitions. */
 export const endOf = (subject: string): Uint8Array => {
   const { owner = "", strategy = "" } = Subjects.StrategyDefinition.match(subject) ?? {}
   return Subjects.StrategyDefinition.encode({ v: 1, strategy_id: Number(strategy), owner, legs: [], ended: true })

@@ -37,7 +37,10 @@ export const contractOf = (instrument: Instrument.Instrument, multiplierOf: Mult
   }
 }
 
-/** Finds an instrument by the name in a leg or fill. Its token dates from the day of its creation, and exchanges reuse tokens. */
+/**
+ * An instrument as a leg or fill names it. It is found by name, because the stored token dates from the day of its creation, and exchanges
+ * reuse tokens.
+ */
 interface Named {
   readonly exchange: string
   readonly tradingsymbol: string
@@ -90,8 +93,8 @@ interface Planned {
 }
 
 /**
- * The parts of strategies that were planned before, by the strategy's object. They hold for one master, one rulebook, one day and one set of
- * settlements: with another one, begin with an empty map.
+ * The planned parts of strategies, by the strategy's object. They are valid for one master, one rulebook, one day and one set of
+ * settlements. If any of these changes, start with an empty map.
  */
 export type Before = WeakMap<StrategyRepo.StrategyWithLegs, Planned>
 
@@ -111,7 +114,7 @@ export interface Plan {
   readonly unassigned: ReadonlyArray<number>
 }
 
-/** By streamed expiry, how many options are listed. */
+/** For each streamed expiry, the number of listed options. */
 const listedOptions = (listed: ReadonlyArray<Instrument.Instrument>, streamed: ReadonlyArray<Contract>): Record<string, number> => {
   const counts: Record<string, number> = {}
   for (const { kind, expiry } of streamed) if ((kind === "CE" || kind === "PE") && expiry !== null) counts[expiry] = 0
@@ -122,7 +125,7 @@ const listedOptions = (listed: ReadonlyArray<Instrument.Instrument>, streamed: R
   return counts
 }
 
-/** What a plan is made from. */
+/** The input of a plan. */
 export interface Sources {
   readonly accounts: ReadonlyArray<string>
   readonly subscriptions: ReadonlyArray<{
@@ -132,7 +135,7 @@ export interface Sources {
     readonly accountId: string | null
   }>
   readonly strategies: ReadonlyArray<StrategyRepo.StrategyWithLegs>
-  /** What is wanted of each instrument and timeframe. */
+  /** The wanted indicators of each instrument and timeframe. */
   readonly indicators: ReadonlyArray<IndicatorSubscriptionRepo.Wanted>
   readonly fills: (strategyId: number) => Fills
   /** The day's instrument with this token. */
@@ -147,7 +150,7 @@ export interface Sources {
   readonly previousOi: ReadonlyMap<number, number>
   /** The trading day that the instruments are of. */
   readonly tradeDate: string | null
-  /** By default the plan of every strategy is made again. */
+  /** The parts of earlier plans. Without them every strategy is planned again. */
   readonly before?: Before
 }
 
@@ -174,7 +177,7 @@ const plan = (sources: Sources, of: StrategyRepo.StrategyWithLegs, fills: Fills)
   }
 }
 
-/** The parts of all active strategies. One that has not changed since `before` was filled keeps its part. */
+/** The parts of all active strategies. A strategy that has not changed since `before` was filled keeps its part. */
 const plannedStrategies = (sources: Sources): ReadonlyArray<Planned> =>
   sources.strategies.flatMap((of) => {
     if (of.strategy.status !== "active") return []
@@ -197,7 +200,7 @@ export const make = (options: Sources): Plan => {
 
   for (const { instrumentToken, tradingsymbol, requestedMode, accountId } of options.subscriptions) {
     const named = options.instrument(instrumentToken)
-    // Today its token may belong to another contract.
+    // The token may belong to another contract today, so the name must match too.
     const instrument = named?.tradingsymbol === tradingsymbol ? named : undefined
     const under = instrument === undefined ? null : Instrument.underlyingOf(instrument)
     if (instrument === undefined || under === null) {
@@ -235,7 +238,7 @@ export const make = (options: Sources): Plan => {
   }
   for (const { exchange, tradingsymbol, minutes, indicators } of options.indicators) {
     const timeframe = KiteHistory.byMinutes(minutes)
-    // An expired contract has no bars to come.
+    // An expired contract gets no more bars.
     if (timeframe === undefined || options.bySymbol(exchange, tradingsymbol) === undefined) continue
     actors.set(IndicatorActor.key(exchange, tradingsymbol, timeframe.short), encodeIndicators({ v: 1, indicators }))
   }

@@ -25,7 +25,7 @@ export const leavingMs = 120_000
 const dropsMax = 20
 
 export interface Roster {
-  /** Makes the bucket of actors equal to what is wanted: values by key. */
+  /** Makes the bucket of actors equal to `wanted`, which has values by key. */
   readonly settle: (wanted: ReadonlyMap<string, string>) => Effect.Effect<void, NatsError | Replaced>
   /** Makes the next `settle` read the bucket again. */
   readonly forget: () => void
@@ -47,12 +47,12 @@ export const make = Effect.gen(function* () {
   const snapshots = yield* Snapshots
   const bury = DeadLetters.send(yield* JetStream)
 
-  /** Keys of other kinds stay: a newer version that runs beside this one has kinds of actors that this one does not know. */
+  /** Keys of unknown kinds stay, because a newer version that runs beside this one may have kinds of actors that this one does not know. */
   const isKnown = (key: string) => kinds.has(Subject.kvNames(key)[0] ?? "")
 
   return (stillOurs: Effect.Effect<void, Replaced>): Roster => {
     const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
-    /** The bucket's value by key; none before the bucket was read. */
+    /** The bucket's values by key; undefined before the bucket was read. */
     let placed: Map<string, string> | undefined
     /** When the bucket that was read was made. */
     let createdMs = 0

@@ -33,7 +33,7 @@ const ladderOf = (chain: Instruments, spotUnits: number) => {
   return { strikes, atm: Math.max(0, Moneyness.atmRow(Float64Array.from(strikes), strikes.length, spotUnits)) }
 }
 
-/** What an empty database subscribes: the spot, the nearest future, and the options around the money of the nearest expiries. */
+/** The first subscriptions of an empty database: the spot, the nearest future, and the options around the money of the nearest expiries. */
 export const aroundTheMoney = (members: Instruments, spotUnits: number, rules: ExpiryInstant.Rules, nowMs: number): Instruments =>
   StrikeWindow.instruments(members, spotUnits, seedWindow, (one) => Life.instrumentShownUntilMs(rules, one) > nowMs)
 
@@ -56,7 +56,7 @@ export const ironCondor = (options: Instruments, spotUnits: number) => {
 
 type Legs = ReturnType<typeof ironCondor>
 
-/** The window of an underlying of the first start. It follows the money, and takes the next expiry when one ends. */
+/** The window of an underlying that the first start makes. It follows the money, and takes the next expiry when one ends. */
 const windowOf = (members: Instruments): ReadonlyArray<Omit<NewWindow, "createdBy">> => {
   const underlying = members[0] === undefined ? null : Instrument.underlyingOf(members[0])
   if (underlying === null) return []

@@ -46,7 +46,7 @@ const toRows = ({ exchange, instrument_token, tradingsymbol, bars }: Bar.Bars): 
   return rows.every(isSavable) ? Either.right(rows) : Either.left("a bar has no time, or a value that is not a safe integer")
 }
 
-/** One bar that cannot be read must not stop the writer, so whatever its token throws becomes its reason. */
+/** One bar that cannot be read must not stop the writer, so an exception about its token becomes the reason for refusing it. */
 const rowsIn = (bars: Bar.Bars): Either.Either<ReadonlyArray<NewBar>, string> =>
   Either.flatMap(Either.try({ try: () => toRows(bars), catch: String }), (rows) => rows)
 

@@ -8,7 +8,7 @@ export const kind = "chain-retention"
 
 const lookEvery = "10 minutes"
 
-/** How many days of market time are kept: the totals of chains, from which a rank over a year follows, and their options. */
+/** How many days of market time are kept, for the totals of chains (which a rank over a year needs) and for their options. */
 const days = Config.all({
   chain_minutes: Config.integer("CHAIN_MINUTES_DAYS").pipe(Config.withDefault(400)),
   strike_minutes: Config.integer("STRIKE_MINUTES_DAYS").pipe(Config.withDefault(90))

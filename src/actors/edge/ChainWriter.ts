@@ -75,7 +75,7 @@ const chainOf = (message: ChainMessage.ChainMinute): NewChain => ({
   strikes: message.columns.strike.map((_, row) => strikeOf(message, row))
 })
 
-/** One message that cannot be read must not stop the writer, so whatever its token throws becomes its reason. */
+/** One message that cannot be read must not stop the writer, so an exception about its token becomes the reason for refusing it. */
 const rowsOf = ({ subject, data }: Delivered): Either.Either<ReadonlyArray<NewChain>, string> =>
   Either.flatMap(Subjects.ChainMinute.read(subject, data), (message) =>
     Either.flatMap(Either.try({ try: () => chainOf(message), catch: String }), (chain) => {

@@ -10,8 +10,9 @@ const batchMax = 100
 const lookEvery = "1 second"
 
 /**
- * Publishes the events of labels in their order. An event leaves Postgres after NATS has it, so a crash may publish it twice: its message id
- * removes the second one within two minutes, and its `event_id` after that. Events wait in Postgres while it, or NATS, is away.
+ * Publishes the events of labels in their order. An event is removed from Postgres after NATS has it, so a crash may publish it twice.
+ * Within two minutes the server removes the duplicate by its message id. After that, readers recognise it by its `event_id`. Events wait in
+ * Postgres while it, or NATS, is away.
  */
 export const make = Effect.gen(function* () {
   const repo = yield* LabelRepo

@@ -28,7 +28,7 @@ export const make = Effect.gen(function* () {
   const jetStream = yield* JetStream
   const refuse = DeadLetters.send(jetStream)
 
-  /** Redis answers each message of a pipeline on its own: some may have failed. */
+  /** Redis answers each message of a pipeline separately, so some may have failed. */
   const send = (messages: ReadonlyArray<Message>) =>
     redis
       .use(async (client) => {

@@ -16,11 +16,11 @@ export interface Setup<Row> {
   readonly name: string
   readonly stream: string
   readonly filter: string
-  /** Messages that are read, and saved, at once. */
+  /** The most messages that are read, and saved, at once. */
   readonly batchMax: number
   /** A message's rows, or the reason why they cannot be saved. A message without rows is acknowledged and forgotten. */
   readonly rowsOf: (message: DurableRead.Delivered) => Either.Either<ReadonlyArray<Row>, string>
-  /** Saves rows and answers how many of them are new. */
+  /** Saves rows and returns how many of them are new. */
   readonly save: (rows: ReadonlyArray<Row>) => Effect.Effect<number, StoreError>
   readonly saved: (count: number) => void
 }
@@ -31,16 +31,16 @@ interface Readable<Row> {
 }
 
 /**
- * Writes the rows of a stream to Postgres. A durable consumer remembers what is written: while Postgres is away messages wait in the
- * stream. Saving must be idempotent, because a message may come twice.
+ * Writes the rows of a stream to Postgres. A durable consumer remembers which messages are written. While Postgres is away, messages wait
+ * in the stream. Saving must be idempotent, because a message may come twice.
  */
 export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved }: Setup<Row>) =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
     const refuse = DeadLetters.send(jetStream)
-    /** Why the newest attempt to save failed; null after one that succeeded. A writer that is started again goes on saying it. */
+    /** Why the newest attempt to save failed; null after a success. It survives a restart of the writer. */
     let failure: string | null = null
-    /** Messages that waited at the newest look. */
+    /** The number of messages that waited at the newest check. */
     let waiting = 0
 
     /** Saves a batch at once. If Postgres rejects it for a value, bisects it until the bad message is found. */

@@ -29,7 +29,7 @@ const decodeDesired = Schema.decodeUnknown(Desired)
 
 const consumerNotFound = 10_014
 
-/** Every bar up to this sequence of MD_BARS is in Postgres. */
+/** The sequence of MD_BARS up to which every bar is in Postgres. */
 const writtenSeqOf = (jetStream: JetStream) =>
   jetStream
     .request("place of the bar writer", () => jetStream.jsm.consumers.info(Subjects.Bars.stream, BarWriter.kind))
@@ -42,8 +42,9 @@ const writtenSeqOf = (jetStream: JetStream) =>
     )
 
 /**
- * The indicators of one instrument and timeframe while its bars form. Each run is seeded from the bars in Postgres and continues with those
- * that the bar writer had not written then, so nothing is missed or counted twice, and values equal those computed from the stored bars.
+ * Computes the indicators of one instrument and timeframe while its bars form. Each run is seeded from the bars in Postgres, and continues
+ * with the bars that the bar writer had not written at that time. So no bar is missed or counted twice, and values equal those computed
+ * from the stored bars.
  */
 export const make = Effect.gen(function* () {
   const jetStream = yield* JetStream
@@ -75,11 +76,11 @@ export const make = Effect.gen(function* () {
         Effect.map(publish(board, outputs), ({ published }) => Metrics.indicatorValues(timeframe.short, published))
       const nowMs = clock.unsafeNow()
       const { newestMs } = run.state
-      // The bars before a new day were published as those of their own day.
+      // At the start of a later day, the older bars' values were already published on their own day.
       if (newestMs !== null && fromDay === IndicatorRun.anyDay)
         yield* send(IndicatorRun.outputsOf(run, afterSeq, IndiaTime.isoTime(nowMs), run.closesMs(newestMs) <= nowMs))
       const under = Instrument.underlyingOf(seeded.instrument)
-      if (under === null) return yield* Effect.never // no bars exist of an instrument without an underlying
+      if (under === null) return yield* Effect.never // an instrument without an underlying has no bars
       const { takeAll } = yield* OrderedRead.make({
         stream,
         filters: [

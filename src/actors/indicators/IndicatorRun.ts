@@ -50,7 +50,7 @@ export const outputsOf = (run: Run, seq: number, asOf: string, isClosed: boolean
   })
 }
 
-/** The first day, "YYYY-MM-DD": later than no other. */
+/** A day before every other day, "YYYY-MM-DD". */
 export const anyDay = "0000-00-00"
 
 /** Applies one version of a minute. "reseed" when its day is later than the state's. */
@@ -62,7 +62,7 @@ const applyCandle = (run: Run, seq: number, asOf: string, candle: Bar.Candle): R
   if (next === "reseed") return "reseed"
   if (next === run.state) return []
   const barMs = next.newestMs ?? atMs
-  // The bar before ended without a trade in its last minute, so its last values are final.
+  // The previous bar ended without a trade in its last minute, so its last values are final.
   const ended = !run.isFinal && before !== null && barMs > before ? outputsOf(run, seq, asOf, true) : []
   run.state = next
   run.isChanged = true

@@ -5,23 +5,23 @@ import * as Metrics from "../runtime/Metrics.ts"
 
 /** Time between two looks for incomplete bars. */
 const lookEvery = "30 seconds"
-/** The broker has the candle of a minute by then. */
+/** After this time the broker has the candle of a minute. */
 export const settledAfterMs = 2 * IndiaTime.minuteMs
-/** Older gaps are filled when somebody asks for their day. The span covers a long weekend. */
+/** Only gaps of this span are looked for; it covers a long weekend. Older gaps are filled when somebody asks for their day. */
 export const lookBackMs = 5 * IndiaTime.dayMs
-/** Gaps of one look. They are fetched one after another, so that people's questions find the broker's rate free. */
+/** The most gaps of one look. They are fetched one at a time, which leaves the broker's rate limit free for people's questions. */
 export const gapsMax = 20
-/** The broker has no candle of a minute without a trade, so a gap may stay. It is given up after this many answers. */
+/** The broker has no candle of a minute without a trade, so a gap may remain. It is given up after this many answers. */
 export const triesMax = 3
-/** Gaps whose tries are remembered. Beyond it all are forgotten and tried again. */
+/** The most gaps whose tries are remembered. When there are more, all are forgotten and tried again. */
 const rememberedMax = 100_000
 
 const keyOf = ({ exchange, tradingsymbol, from, to }: BarRepo.Gap): string =>
   `${exchange} ${tradingsymbol} ${from.getTime()} ${to.getTime()}`
 
 /**
- * Fills from the broker's history the minutes in which packets were lost: those that a bar marks incomplete, and the ones without a bar
- * between them. Our incomplete bars stay, and readers prefer the broker's there.
+ * Fills minutes with lost packets from the broker's history: minutes whose bar is incomplete, and the minutes without a bar between them.
+ * The incomplete bars stay stored, and readers prefer the broker's bars there.
  */
 export const make = (fill: (gap: BarRepo.Gap) => Effect.Effect<unknown, unknown>, nowMs: () => number) =>
   Effect.gen(function* () {

@@ -22,7 +22,7 @@ const reasonOf = (error: KiteError | UnknownAccount): NoHistory =>
     ? new NoHistory({ detail: `the broker answers: ${error.reason}`, isFinal: true })
     : new NoHistory({ detail: "the broker's history is unavailable", isFinal: false })
 
-/** The bars of one length of an instrument, and the token by which the broker finds them. */
+/** An instrument's bars of one length, and the token by which the broker finds them. */
 export interface Series {
   readonly exchange: string
   readonly instrumentToken: number

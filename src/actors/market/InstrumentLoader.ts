@@ -60,7 +60,9 @@ export const load = Effect.gen(function* () {
 const storedWaitMax = "30 seconds"
 const storedEvery = "1 second"
 
-/** Waits for the stored instruments of the trade date. Does not fail: what needs them has its own answer while they lack. */
+/**
+ * Waits for the stored instruments of the trade date. It does not fail, because every part that needs instruments handles their absence.
+ */
 export const stored = Effect.gen(function* () {
   const registry = yield* InstrumentRegistry
   const marketClock = yield* MarketClock

@@ -21,7 +21,7 @@ export class RefreshFailed extends Data.TaggedError("RefreshFailed")<{ readonly 
 const lookEvery = "10 seconds"
 /** Pause between a failure and the next try. */
 const pauseAfterFailure = "1 minute"
-/** Within this time after a load, a question gets the loaded instruments: the broker makes its dump once a day. */
+/** Within this time after a load, a question gets the loaded instruments, because the broker makes its dump only once a day. */
 const freshForMs = 60_000
 
 const clockTime = /^([01]\d|2[0-3]):([0-5]\d)$/
@@ -32,7 +32,7 @@ const refreshAt = Config.string("INSTRUMENTS_REFRESH_AT").pipe(
   Config.map((text) => Number(text.slice(0, 2)) * 3_600_000 + Number(text.slice(3)) * IndiaTime.minuteMs)
 )
 
-/** True if the hour has passed since the last load. Times are UNIX ms, the hour is ms after IST midnight. */
+/** True if the time of day `atMs` has passed since the last load. Times are UNIX ms; `atMs` is ms after IST midnight. */
 export const isDue = (loadedAtMs: number, nowMs: number, atMs: number): boolean => {
   const today = nowMs - IndiaTime.istTimeOfDayMs(nowMs) + atMs
   const latest = today <= nowMs ? today : today - IndiaTime.dayMs

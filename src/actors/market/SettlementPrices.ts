@@ -16,12 +16,12 @@ export const kind = "settlement-prices"
 
 /** Computed settlement prices are compared with the broker's close this often. A day of a feed may take only seconds. */
 const lookEvery = { feed: "1 second", real: "10 seconds", machine: "10 seconds" } as const
-/** The attempts end after so many days. The next trading day, the last on which a quote has the close, has come by then. */
+/** The attempts end after this many days. A quote contains the close until the end of the next trading day, which is always earlier. */
 const daysMax = 10
 
 /**
- * Replaces computed settlement prices by those that follow from the broker's close of the underlying. A price entered by hand stays. Until
- * the broker has the close, and when it has none, the computed price holds.
+ * Replaces computed settlement prices by those that follow from the broker's close of the underlying. A price that was entered by hand
+ * stays. Until the broker has the close, or if it has none, the computed price stays in force.
  */
 export const make = Effect.gen(function* () {
   const broker = yield* Broker

@@ -15,7 +15,7 @@ import * as WindowReach from "./WindowReach.ts"
 
 export const kind = "subscriptions"
 
-/** An expired contract, a move of the money or a new window is noticed within this time. */
+/** Subscriptions and windows are checked this often, for expired contracts, moves of the money and new windows. */
 const lookEvery = "2 seconds"
 
 /** An expired contract stays subscribed this long, because it settles after its end and the record must describe it until then. */
@@ -94,7 +94,7 @@ export const make = Effect.gen(function* () {
       return saved.length - refused
     })
 
-  /** Ends the subscriptions that only windows asked for and that no window keeps. A strategy's leg keeps its instrument. */
+  /** Ends subscriptions that only windows asked for and that no window needs now. A strategy's leg keeps its instrument subscribed. */
   const release = (tokens: ReadonlyArray<number>) =>
     Effect.reduce(tokens, 0, (count, token) =>
       subscriptions.deactivate(token).pipe(
@@ -121,7 +121,7 @@ export const make = Effect.gen(function* () {
         for (const { token } of missing) present.add(token)
         changed += yield* subscribe(window, missing)
       }
-      // Unless every window's reach is known, none of its instruments may be ended.
+      // While the reach of any window is unknown, no subscription of a window may be ended.
       if (!areAllKnown) return changed
       // An expired contract ends by itself, after its settlement.
       const isSurplus = (row: SubscriptionRepo.Row) => {
@@ -145,7 +145,7 @@ export const make = Effect.gen(function* () {
   }).pipe(Effect.withSpan("SubscriptionActor.look"))
 
   return look.pipe(
-    Effect.catchAll((error) => Effect.logWarning("cannot look at subscriptions and windows, they stay as they are", String(error))),
+    Effect.catchAll((error) => Effect.logWarning("cannot read subscriptions and windows, they stay as they are", String(error))),
     Effect.zipRight(Effect.sleep(lookEvery)),
     Effect.forever,
     Effect.raceFirst(requests)

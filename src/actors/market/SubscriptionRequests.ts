@@ -21,7 +21,7 @@ class Unanswered extends Data.TaggedError("Unanswered")<{ readonly detail: strin
 /** A token that Postgres can hold. */
 const canExist = (token: number): boolean => token > 0 && Number.isSafeInteger(token)
 
-/** Changes subscriptions for a service, by the rules that hold for users. */
+/** Changes subscriptions for a service, with the same rules as for users. */
 const makeChange = Effect.gen(function* () {
   const accounts = yield* Accounts
   const registry = yield* InstrumentRegistry
@@ -103,7 +103,7 @@ const makeChange = Effect.gen(function* () {
     )
 })
 
-/** Answers what services ask on `ctl.ask.subscriptions`, one after the other, and says that subscriptions changed. */
+/** Answers the questions of services on `ctl.ask.subscriptions` one at a time, and announces changed subscriptions. */
 export const make = Effect.gen(function* () {
   const js = yield* JetStream
   const change = yield* makeChange

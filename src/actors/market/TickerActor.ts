@@ -24,7 +24,10 @@ export const kind = "ticker"
 export const key = (account: string) => Subject.kvKey(kind, account)
 
 const statusEveryMs = 1_000
-/** How long one account's clock waits for older packets of another. A recording's waits for as long as it takes: nobody needs it in time. */
+/**
+ * How long one account's clock waits for older packets of another. In a recording it waits without a limit, because nobody needs those
+ * clocks in time.
+ */
 const clockWaitMsMax = 2_000
 
 const pressureOf = ({ stats }: Pick<FramePublisher.FramePublisher, "stats">): BackpressureStatus => {
@@ -32,7 +35,10 @@ const pressureOf = ({ stats }: Pick<FramePublisher.FramePublisher, "stats">): Ba
   return { level, buffered_bytes, dropped }
 }
 
-/** Opens the account's frames behind the newest keyframes. Closing the scope waits until all received packets are in the stream; the socket is closed before that. */
+/**
+ * Starts publishing the account's frames, after it has read the newest keyframes. Closing the scope waits until all received packets are in
+ * the stream; the socket is closed before that.
+ */
 const publishing = (
   session: TickerSession.TickerSession,
   marketClock: Pick<MarketClock, "unsafeNow">,
@@ -51,7 +57,7 @@ const publishing = (
     }
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
-        // A replaced process has nothing to end: its successor streams already.
+        // A replaced process writes no interruption, because its successor already streams.
         if (lease.isHeld()) {
           // The next start of this account ends the interruption.
           publisher.interrupt({ cause: "stopped", fromMs: session.lastTickMs ?? marketClock.unsafeNow(), toMs: null, packets: null })
@@ -102,10 +108,13 @@ const statusOf = (
     } as const
   })
 
-/** The pause before what was taken back is tried again, from a second to a quarter of a minute. */
+/** The pause before subscriptions that were taken back are tried again: from one second up to 15 seconds. */
 const retries = Schedule.union(Schedule.exponential("1 second"), Schedule.spaced("15 seconds"))
 
-/** Brings the connections to what is desired now. What could not be sent in time is tried again; what has no room is left out and logged. */
+/**
+ * Changes the connections' subscriptions to the desired ones. Subscriptions that could not be sent in time are tried again; those without
+ * room are left out and logged.
+ */
 const settle = (session: TickerSession.TickerSession, pool: KitePool.KitePool) =>
   Effect.suspend(() => {
     const change = TickerSession.changeOf(session, pool.wanted())
@@ -119,8 +128,8 @@ const settle = (session: TickerSession.TickerSession, pool: KitePool.KitePool) =
   )
 
 /**
- * Subscribes to what the bucket of instruments says, again at each change. A change does not wait for the one before it. A value that cannot be
- * read becomes a dead letter, and what is subscribed stays so until a better value follows.
+ * Subscribes to the instruments in the bucket, and follows its changes. A change does not wait for the previous one. A value that cannot be
+ * read becomes a dead letter, and the present subscriptions stay until a readable value follows.
  */
 const followBucket = (
   session: TickerSession.TickerSession,
@@ -134,7 +143,7 @@ const followBucket = (
     const refuse = DeadLetters.send(yield* JetStream)
     const desire = (connection: number, part: Parameters<typeof TickerSession.desire>[3]) =>
       Effect.sync(() => TickerSession.desire(session, publisher, connection, part))
-    // With revision 0 the whole bucket is gone. The director fills it again, and what is subscribed stays so meanwhile.
+    // Revision 0 means that the whole bucket was deleted. The director fills it again, and the present subscriptions stay meanwhile.
     const obey = ({ key, value, revision }: KeyValue.Change) => {
       const connection = Number(Subject.kvNames(key)[1])
       return Option.match(value, {
@@ -170,7 +179,10 @@ export const make = Effect.gen(function* () {
   const context = yield* Effect.context<HealthReport | JetStream | MarketClock | RuleBook>()
   const peers = FramePublisher.peers(marketClock.mode === "feed" ? Number.POSITIVE_INFINITY : clockWaitMsMax)
   const roomBytes = yield* FramePublisher.bufferBytesMax
-  /** Why the newest run of an account's ticker could not connect. A ticker that is started again has failed until it is open. */
+  /**
+   * Why the newest run of an account's ticker could not connect. After a restart the ticker still counts as failed until a connection is
+   * open.
+   */
   const failures = new Map<string, string>()
 
   /** The publisher of the account's newest clock in the record. */
@@ -182,7 +194,7 @@ export const make = Effect.gen(function* () {
       )
     )
 
-  /** Greater than every number that this account's ticker has used, also when the bucket or the record was deleted in between. */
+  /** A number greater than all that this account's ticker has used, even if the bucket or the record was deleted in between. */
   const nextIncarnation = (account: string, recordNumber: number) =>
     Effect.gen(function* () {
       const kvKey = Subject.kvKey(account)

@@ -1,4 +1,4 @@
-/** The state of one run of an account's ticker, and what its callbacks do with it. */
+/** The state of one run of an account's ticker, and its callbacks. */
 import { Effect, Schema } from "effect"
 import type * as KitePool from "../../broker/KitePool.ts"
 import type * as KiteSocket from "../../broker/KiteSocket.ts"
@@ -16,7 +16,7 @@ import * as Subjects from "../../streams/Subjects.ts"
 import type { Lease } from "../runtime/Leases.ts"
 import * as Metrics from "../runtime/Metrics.ts"
 
-/** The KV bucket of what each connection of each account should stream. */
+/** The KV bucket that says what each connection of each account should stream. */
 export const bucket = "instruments"
 /** The key of what one connection should stream. */
 export const partKey = (account: string, connection: number | "*") =>
@@ -66,7 +66,7 @@ export const instrumentsOf = ({ groups }: Part): ReadonlyArray<Desired> =>
     tokens.map((instrument_token) => ({ instrument_token, mode, exchange, underlying }))
   )
 
-/** A new instrument whose packet has not come counts as delivered after this time: nobody may have traded it. */
+/** A new instrument without a packet counts as delivered after this time, because it may not be traded. */
 export const heardWithinMs = 2_000
 
 const clockEveryMs = 100
@@ -83,7 +83,7 @@ export const newestExchangeMs = (bytes: Uint8Array): number => {
 
 /** A connection that carries instruments. `lastTickMs` is market time. */
 export interface Connection {
-  /** Whether a packet with an exchange time has come since it opened. Only a recording needs to know. */
+  /** True if a packet with an exchange time has come since it opened. Only used for a recording. */
   isDated: boolean
   readonly state: "connecting" | "open" | "failed"
   readonly detail: string | null
@@ -107,17 +107,17 @@ export interface TickerSession {
   readonly lease: Lease
   /** The subject of each instrument's packets, by token. */
   readonly lanes: Map<number, string>
-  /** What each connection should stream, and the revision that says so. */
+  /** What each connection should stream, and the revision of that value. */
   readonly parts: Map<number, { readonly revision: number; readonly instruments: ReadonlyArray<Desired> }>
   /** What the account should stream, by token. */
   readonly desired: Map<number, Desired & { readonly connection: number }>
-  /** New instruments of which no packet has come: since when they are subscribed, by the machine's clock; null before that. */
+  /** New instruments without a packet yet: when they were subscribed, by the machine's clock; null before that. */
   readonly unheard: Map<number, number | null>
   /** The connections that carry instruments. */
   readonly connections: Map<number, Connection>
-  /** By connection and subject, how its packets came, by market time. */
+  /** For each connection and subject, how steadily its packets came, by market time. */
   readonly heard: Map<number, Map<string, SteadyStream.Heard>>
-  /** The subjects with an interruption that is not over: since when, and the connections that are lost. */
+  /** The subjects with an open interruption: its start, and the lost connections. */
   readonly broken: Map<string, { readonly fromMs: number; readonly connections: Set<number> }>
   /** Packets that could not be read and are not logged yet, at most `unreadableMax`. */
   readonly unreadable: Array<Unreadable>
@@ -130,13 +130,14 @@ export interface TickerSession {
 }
 
 /**
- * The epoch for a run's frames. Epochs fall when the bucket that counts them was made again. Readers would then refuse the frames of the
- * process that holds the lease, so its epoch follows the newest one of the record.
+ * The epoch for a run's frames. If the bucket that counts epochs was deleted and made again, the lease's epoch may be smaller than the
+ * record's. Readers would then refuse the frames of the process that holds the lease. In that case the run uses the record's newest epoch
+ * plus one.
  */
 export const epochAfter = (lease: Lease, recordedEpoch: number): number =>
   recordedEpoch > lease.epoch && lease.isHeld() ? recordedEpoch + 1 : lease.epoch
 
-/** `failure` is why the run before could not connect: until a connection is open, the ticker is still failed. */
+/** `failure` is the reason why the previous run could not connect. The ticker stays failed until a connection is open. */
 export const make = (
   identity: Pick<TickerSession, "account" | "source" | "incarnation" | "epoch" | "lease" | "failure">
 ): TickerSession => ({
@@ -155,7 +156,7 @@ export const make = (
   lastTickMs: null
 })
 
-/** An attempt that fails makes a connection failed, with the reason, until it is open: it carries no data, however often it tries. */
+/** After a failed attempt a connection stays failed, with the reason, until it is open, however often it tries in between. */
 const follow = (before: Connection | undefined, next: KiteSocket.State, why: string | null): Connection => {
   const lastTickMs = before?.lastTickMs ?? null
   const isDated = false
@@ -197,13 +198,16 @@ export const onConnection = (
 const cause = "connection"
 type Interrupts = Pick<FramePublisher.FramePublisher, "interrupt">
 
-/** Since when packets of a subject are missing on a lost connection: of one that had stopped before, since its own last packet. */
+/**
+ * The time since which packets of a subject are missing on a lost connection. If the subject had stopped before the loss, it is the time of
+ * its own last packet.
+ */
 const missingSinceMs = ({ connections, heard }: TickerSession, connection: number, subject: string, nowMs: number): number => {
   const of = heard.get(connection)?.get(subject)
   return of !== undefined && SteadyStream.hasStopped(of, nowMs) ? of.lastMs : (connections.get(connection)?.lastTickMs ?? nowMs)
 }
 
-/** Packets of a connection are missing from now on: the record says so before the next clock closes a bar. */
+/** Notes that packets of a connection are missing from now on. The record says so before the next clock closes a bar. */
 export const interrupt = (
   session: TickerSession,
   publisher: Interrupts,
@@ -225,7 +229,10 @@ export const interrupt = (
   for (const [fromMs, subjects] of fresh) publisher.interrupt({ cause, fromMs, toMs: null, packets: null }, subjects)
 }
 
-/** Packets of a connection come again, or none is wanted of it. A subject is whole again when none of its connections is lost. */
+/**
+ * Notes that packets of a connection come again, or that none is wanted from it. A subject's interruption ends when none of its connections
+ * is lost.
+ */
 export const resume = (session: TickerSession, publisher: Interrupts, connection: number, nowMs: number): void => {
   const over = new Map<number, Set<string>>()
   for (const [subject, { fromMs, connections }] of session.broken) {
@@ -236,29 +243,29 @@ export const resume = (session: TickerSession, publisher: Interrupts, connection
   for (const [fromMs, subjects] of over) publisher.interrupt({ cause, fromMs, toMs: nowMs, packets: null }, subjects)
 }
 
-/** What the receiver knows of the message that it handles. One object for each receiver. */
+/** The receiver's state for the message that it handles. Each receiver reuses one object. */
 interface Message {
   bytes: Uint8Array
   receivedMs: number
-  /** Whether a packet has an exchange time, or nobody needs one. */
+  /** True if a packet has an exchange time, or if none is needed. */
   isDated: boolean
-  /** Whether its connection must bring a time first. */
+  /** True if packets are left out until the connection has brought an exchange time. */
   isEarly: boolean
-  /** By subject, how the packets of its connection came. */
+  /** For each subject, how steadily the packets of its connection came. */
   heard: Map<string, SteadyStream.Heard>
   unknown: number
   undated: number
 }
 
 /**
- * A recording's time is known by its packets alone. After the broker took a subscription it sends the newest prices without a time, until it
- * knows the mode. If no connection was open meanwhile, these prices are newer than the clock. What has a time follows at once, so these
- * packets are left out: of instruments whose packets have a time, and of all others until their connection has brought a time.
+ * Only packets tell a recording's time. After a subscription the broker sends the newest prices without a time, until it knows the mode. If
+ * no connection was open before, these prices are newer than the clock. Packets with a time follow at once, so the early packets are left
+ * out: those of instruments whose packets have a time, and all others until their connection has brought a time.
  */
 const isEarly = ({ desired }: TickerSession, carrier: Connection | undefined, carried: KitePool.Carried): boolean =>
   carrier?.isDated === false && Array.from(carried.keys()).some((token) => desired.get(token)?.mode === "full")
 
-/** How the packets of a connection came, by subject. */
+/** For each subject, how steadily the packets of a connection came. */
 const heardOn = ({ heard }: TickerSession, connection: number): Map<string, SteadyStream.Heard> => {
   const known = heard.get(connection)
   if (known !== undefined) return known
@@ -274,8 +281,8 @@ const noteUnreadable = ({ unreadable }: TickerSession, message: Uint8Array, offs
 }
 
 /**
- * Handles the connections' binary messages, without an effect or a fiber per message. A message that cannot be read to its end may have carried
- * a packet of any instrument of its connection: all of them are interrupted until the next message.
+ * Handles the connections' binary messages, without an effect or a fiber per message. A message that cannot be read to its end may have
+ * contained a packet of any instrument of its connection, so all of them are interrupted until the next message.
  */
 export const receiver = (
   session: TickerSession,
@@ -321,11 +328,11 @@ export const receiver = (
     })
     Metrics.packetsUnowned(account, lost)
   }
-  /** False if no packet of the message may come into the record. */
+  /** False if no packet of the message may enter the record. */
   const begin = (bytes: Uint8Array, connection: number, carried: KitePool.Carried): boolean => {
     const carrier = session.connections.get(connection)
     const newestMs = clock.mode === "feed" ? newestExchangeMs(bytes) : null
-    // Time passes also for an account that may not publish: what it streams later must not get the time at which it was stopped.
+    // Market time advances even if the account may not publish, so that its later packets do not get the time at which it stopped.
     if (newestMs !== null) clock.observe(newestMs)
     // Without the lease another process may already stream this account, and only it may publish packets.
     if (!lease.isHeld()) {
@@ -398,8 +405,8 @@ export const keepTime = (
 }
 
 /**
- * Since when data is due of these instruments, UNIX ms by the machine's clock; undefined while none is due. A recording may pause between its
- * instants and after its end. A simulated market never closes.
+ * The time since which data of these instruments is due, UNIX ms by the machine's clock; undefined while none is due. A recording may pause
+ * between its instants and after its end. A simulated market never closes.
  */
 export const dueSinceMs = (
   { source, desired }: Pick<TickerSession, "source" | "desired">,
@@ -440,7 +447,7 @@ export const steady = (
 
 const isoOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
 
-/** While a login is required, a connection that is not open waits for it. */
+/** A connection's state. A connection that is not open shows that it waits for a login while one is required. */
 const connectionState = (state: Connection["state"], isMute: boolean, broker: SessionStatus): ConnectionStatus["state"] => {
   if (isMute) return "mute"
   return state !== "open" && broker.state === "login_required" ? "login_required" : state
@@ -496,7 +503,8 @@ export const statusOf = (
 }
 
 /**
- * Takes over what one connection should stream; undefined: nothing. An instrument's subject is known before its first packet.
+ * Sets what one connection should stream; undefined means nothing. This runs before the first packet, so that each instrument's subject is
+ * known then.
  */
 export const desire = (
   session: TickerSession,
@@ -521,7 +529,7 @@ export const desire = (
     lanes.delete(token)
     unheard.delete(token)
   }
-  // An underlying that is no longer wanted is forgotten: its silence means nothing until it is streamed again.
+  // An underlying that is no longer wanted is forgotten, because its silence means nothing.
   const carried = new Set(part?.instruments.map(({ instrument_token: token }) => lanes.get(token)))
   const heard = session.heard.get(connection)
   for (const subject of [...(heard?.keys() ?? [])]) if (!carried.has(subject)) heard?.delete(subject)
@@ -531,7 +539,7 @@ export const desire = (
   }
 }
 
-/** What leads from the subscriptions that the connections hold to the desired ones. */
+/** The change from the connections' present subscriptions to the desired ones. */
 export const changeOf = ({ desired }: Pick<TickerSession, "desired">, wanted: Wanted): ConnectionPool.Change => {
   const missing = [...desired.values()].filter((one) => wanted.get(one.instrument_token) !== one.mode)
   return {
@@ -542,8 +550,8 @@ export const changeOf = ({ desired }: Pick<TickerSession, "desired">, wanted: Wa
 }
 
 /**
- * By connection, the revision whose instruments are all subscribed and deliver. `sent` is what has been sent to the broker, `clockMs` the
- * machine's time.
+ * For each connection, the revision whose instruments are all subscribed and deliver packets. `sent` are the subscriptions that were sent
+ * to the broker, `clockMs` is the machine's time.
  */
 export const settledParts = (
   { parts, unheard }: Pick<TickerSession, "parts" | "unheard">,
@@ -559,7 +567,7 @@ export const settledParts = (
     return false
   }
   const settled: Record<string, number> = {}
-  // Each instrument is looked at, so that the time of all of them begins.
+  // Every instrument is checked, without stopping at the first, so that the waiting time of all of them begins.
   for (const [connection, { instruments, revision }] of parts)
     if (instruments.filter((one) => !delivers(one)).length === 0) settled[connection] = revision
   return settled

@@ -20,7 +20,7 @@ export const make = (name: string, isAlive: (instrument: Instrument.Instrument) 
     const refuse = DeadLetters.send(js)
 
     /**
-     * The price that says where the money is, in units of the strikes: the spot, else the forward of the nearest expiry, as published last.
+     * The price at the money, in units of the strikes: the last published spot, or else the last published forward of the nearest expiry.
      */
     const publishedPrice = (exchange: string, underlying: string) =>
       Effect.gen(function* () {
@@ -52,7 +52,10 @@ export const make = (name: string, isAlive: (instrument: Instrument.Instrument) 
         return Option.map(price, (rupees) => Math.round(rupees * Instrument.priceScale(token)))
       })
 
-    /** What one window wants now, and what it keeps because the money has hardly moved; none while its price is not known. */
+    /**
+     * The instruments that one window wants now, and those that it keeps because the money has hardly moved. None while the underlying's
+     * price is unknown.
+     */
     return (window: WindowRepo.Row) =>
       Effect.gen(function* () {
         const members = membersOf(window)

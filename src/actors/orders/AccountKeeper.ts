@@ -14,16 +14,19 @@ import * as RepeatedFailure from "./RepeatedFailure.ts"
 
 /** How often the keeper looks for what it has to do. */
 const lookEvery = "1 second"
-/** After a failure at the broker, so that an outage costs few requests. */
+/** The pause after a failure at the broker, so that an outage causes few requests. */
 const againAfterMs = 5_000
-/** A fill between two parts of a reading looks like a difference. So a reading with differences is taken again, at most so often. */
+/**
+ * A fill that happens between two parts of a reading looks like a difference. So a reading with differences is repeated, at most this many
+ * times.
+ */
 const readingsMax = 3
-/** In which messages on their way arrive, before a reading with differences is taken again. */
+/** The pause before a reading with differences is repeated, in which messages on their way arrive. */
 const settleMs = 1_000
 
 const decodeOrder = Schema.decodeUnknownEither(Figures.KiteOrder)
 
-/** What the keeper of one account has to do with. */
+/** What the keeper of one account works with. */
 export interface Desk {
   readonly account: string
   readonly book: BookReading.BookReading
@@ -55,7 +58,7 @@ const makeReads = ({ account, book }: Desk, reads: AccountReads) =>
       const reading = yield* book.since(yield* Clock.currentTimeMillis)
       return reading.orders.flatMap(({ figures }) => (figures === null ? [] : [figures]))
     })
-    /** Undefined if something traded between its parts. */
+    /** Reads all figures of the account. Undefined if something traded between the parts of the reading. */
     const whole = Effect.gen(function* () {
       const { length } = yield* reads.trades
       const positions = yield* reads.positions
@@ -64,7 +67,7 @@ const makeReads = ({ account, book }: Desk, reads: AccountReads) =>
       return reading.trades.length === length ? reading : undefined
     })
 
-    /** After a change of an order: what it did to trades, positions and funds. */
+    /** Reads trades, positions and funds again after a change of an order. */
     const refresh = Effect.gen(function* () {
       const at = yield* place
       yield* repo.saveTrades(account, yield* reads.trades, day())
@@ -72,7 +75,7 @@ const makeReads = ({ account, book }: Desk, reads: AccountReads) =>
     })
     const catchUp = Effect.flatMap(repo.isBehind(account), (isBehind) => (isBehind ? refresh : Effect.void))
 
-    /** `known`: what was held before; otherwise what is held now, after the reports have been read. */
+    /** Compares the broker's figures with `known`, the state before the start, or else with the present state, read after the reports. */
     const compared = (known: Reconciliation.Held | undefined) =>
       Effect.gen(function* () {
         if (known === undefined) yield* catchUp
@@ -96,8 +99,8 @@ const makeReads = ({ account, book }: Desk, reads: AccountReads) =>
           yield* Effect.logWarning("the account's figures differed from the broker's").pipe(Effect.annotateLogs({ differences }))
       })
     /**
-     * Compares what is held with the broker's figures, and keeps the broker's. With `known`, whatever differs happened while nobody listened.
-     * Without it, messages on their way get time to arrive. False if the account trades so much that no reading was whole.
+     * Compares the stored figures with the broker's, and keeps the broker's. With `known`, every difference arose while no keeper ran.
+     * Without it, messages on their way get time to arrive. False if the account trades so much that no reading was consistent.
      */
     const reconcile = (known: Reconciliation.Held | undefined) =>
       Effect.gen(function* () {
@@ -115,7 +118,7 @@ const makeReads = ({ account, book }: Desk, reads: AccountReads) =>
     return { refresh, reconcile, held } as const
   })
 
-/** Takes the broker's messages about orders, one after the other, while the account is live. */
+/** Processes the broker's messages about orders one at a time, while the account is live. */
 const messages = ({ account, changed }: Desk) =>
   Effect.gen(function* () {
     const broker = yield* Broker
@@ -142,9 +145,9 @@ const messages = ({ account, changed }: Desk) =>
   }).pipe(Effect.scoped)
 
 /**
- * Keeps what the broker says about the account. A live account is compared with the broker's own figures at the start and at intervals, and its
- * figures are read again after each change of an order. An account on paper costs the broker no request, unless somebody asks for one. Made
- * before anything else of the account runs, because what is held then is compared first.
+ * Keeps the account's figures equal to the broker's. A live account is compared with the broker's figures at the start and at intervals,
+ * and its figures are read again after each change of an order. An account on paper sends the broker no request, unless somebody asks for a
+ * comparison. The keeper must be made before anything else of the account runs, because the first comparison uses the state at that moment.
  */
 export const make = (desk: Desk) =>
   Effect.gen(function* () {
@@ -179,7 +182,7 @@ export const make = (desk: Desk) =>
       Effect.repeat(Schedule.spaced(lookEvery))
     )
     const listen = Effect.gen(function* () {
-      // While Postgres is away, the account counts as what it was.
+      // If Postgres is away, a live account counts as still live.
       const stillLive = Effect.orElseSucceed(isLive, () => true)
       const untilPaper = Effect.repeat(stillLive, { schedule: Schedule.spaced(lookEvery), while: (live) => live })
       if (yield* Effect.orElseSucceed(isLive, () => false)) yield* Effect.raceFirst(messages(desk), untilPaper)

@@ -7,7 +7,7 @@ interface Refused {
   readonly refused: { readonly error_type: string; readonly message: string }
 }
 
-/** A client's error does not go away when the question is asked again, so that the broker's words are the answer. */
+/** If the broker refuses a request because of the client's error, asking again does not help. So the broker's words become the answer. */
 const orRefused = <A>(self: Effect.Effect<A, KiteError>): Effect.Effect<A | Refused, KiteError> =>
   Effect.catchAll(self, (error) =>
     error._tag === "KiteRefused" && error.status >= 400 && error.status < 500

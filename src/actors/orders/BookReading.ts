@@ -11,7 +11,7 @@ export interface Reading {
   readonly orders: ReadonlyArray<Order>
 }
 
-/** Readings of one thing of an account. Tasks that need one at the same time share it. */
+/** Makes readings that tasks share if they need one at the same time. */
 const shared = <A extends object>(self: Effect.Effect<A, VenueError>) =>
   Effect.gen(function* () {
     const oneAtATime = yield* Effect.makeSemaphore(1)

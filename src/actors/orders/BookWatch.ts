@@ -13,7 +13,7 @@ import * as TaskRun from "./TaskRun.ts"
 /** How often the book is compared with the tasks. */
 const lookEvery = "5 seconds"
 
-/** Feeds a reading to a task that has ended: a parked one may complete, and an order of any other is an alert. */
+/** Applies a reading to a task that has ended. A parked task may complete; for any other task an order in the book causes an alert. */
 const settle = (desk: TaskRun.Desk, stored: OrderRepo.StoredTask, atMs: number) =>
   Effect.gen(function* () {
     const { orderId, startedAtMs } = yield* TaskRun.shownSince(desk, stored, atMs)
@@ -21,11 +21,14 @@ const settle = (desk: TaskRun.Desk, stored: OrderRepo.StoredTask, atMs: number) 
     yield* TaskRun.advance(desk, stored, input)
   })
 
-/** What needs no second look: a row of the book that did not change is the same object in the next reading (src/broker/orders/BookRows.ts). */
+/**
+ * The rows that need no second look. A row of the book that did not change is the same object in the next reading
+ * (src/broker/orders/BookRows.ts).
+ */
 interface Done {
-  /** Orders whose task has ended, or that have none. */
+  /** Orders whose task has ended, and orders without a task. */
   readonly settled: ReadonlySet<Order>
-  /** Orders that the account's state has, as those of `day`. */
+  /** Orders that are already in the account's state for `day`. */
   readonly reported: ReadonlySet<Order>
   readonly day: string
 }
@@ -49,7 +52,7 @@ export const run = (desk: TaskRun.Desk) =>
   Effect.gen(function* () {
     const states = yield* PortfolioRepo
     const marketClock = yield* MarketClock
-    /** Alerts that were given already, so that each is given once in the life of the process. */
+    /** The alerts that were raised already. Each is raised once in the life of the process. */
     const alerted = new Set<string>()
     const once = (text: string, self: Effect.Effect<unknown, unknown>) =>
       Effect.suspend(() => {
@@ -59,7 +62,7 @@ export const run = (desk: TaskRun.Desk) =>
       })
     let done = nothing
     const look = Effect.gen(function* () {
-      // An account that nobody trades with costs the broker no requests.
+      // An account without tasks sends the broker no requests.
       if (!(yield* desk.repo.hasTasks(desk.account, desk.mode))) return
       const reading = yield* desk.book.since(yield* Clock.currentTimeMillis)
       const parked = yield* desk.repo.parked(desk.account, desk.mode)
@@ -79,7 +82,7 @@ export const run = (desk: TaskRun.Desk) =>
       const open = new Set(tasks.flatMap(({ tag, task }) => (Task.hasEnded(task) ? [] : [tag])))
       const settled = new Set(reading.orders.filter(({ tag }) => tag === null || !open.has(tag)))
       done = { ...done, settled }
-      // Changes of paper orders are announced with their row.
+      // Changes of paper orders are announced when their row is saved.
       if (desk.mode === "live") {
         const day = IndiaTime.istDate(marketClock.unsafeNow())
         const known = day === done.day ? done.reported : nothing.reported

@@ -14,9 +14,9 @@ import * as TaskRun from "./TaskRun.ts"
 
 /** How long a cancellation or a closing order is tried. */
 const deadlineMs = 600_000
-/** A reading of the book may be as old as this: an order that it shows as ended changes no more. */
+/** A reading of the book may be this old, because an order that it shows as ended no longer changes. */
 const bookAgeMsMax = 5_000
-/** After the deadline of a task that was made late, nothing more is expected of it. */
+/** A basket that is still running after this time is given up: the deadline of even a late task has passed by then. */
 const giveUpMs = 2 * deadlineMs
 
 type What = "cancel" | "close"
@@ -45,7 +45,7 @@ const requestOf = (what: What, leg: Stored, filled: number | null): OrderRequest
   }
 }
 
-/** The task that takes a leg back. It belongs to the leg's owner and strategy, and its key follows from the leg, so that it is made once. */
+/** The task that undoes a leg. It belongs to the leg's owner and strategy. Its key follows from the leg, so that it is made only once. */
 const undoOf = (what: What, leg: Stored, filled: number | null, nowMs: number): NewTask | undefined => {
   const request = requestOf(what, leg, filled)
   if (request === undefined) return undefined
@@ -83,12 +83,12 @@ interface Next {
   readonly failedAtMs: number | null
 }
 
-/** What a basket is now, and the tasks that have to be made for it. */
+/** A basket's present status, and the tasks that it still needs. */
 const nextOf = (desk: TaskRun.Desk, stored: StoredCompensation) =>
   Effect.gen(function* () {
     const legs = yield* desk.repo.ofBasket(stored.basketId)
     const verdict = Compensation.verdict(legs.map(({ task }) => task.status))
-    // A basket that failed stays failed, also when its last parked order appears: the others were taken back.
+    // A failed basket stays failed even if its last parked order appears later, because its other orders were taken back.
     if (stored.failedAt === null && verdict !== "failed")
       return { next: { status: verdict, legs: [], failedAtMs: null } satisfies Next, tasks: [] }
     const nowMs = yield* Clock.currentTimeMillis
@@ -124,8 +124,8 @@ const isSame = (stored: StoredCompensation, { legs, status }: Next): boolean =>
   stored.status === status && JSON.stringify(stored.legs) === JSON.stringify(legs)
 
 /**
- * Takes the placed orders of failed baskets back where the basket asks for it. Everything is an order task of its own with the protocol of
- * all tasks; a crash repeats the look, and the tasks' keys make each of them once.
+ * Undoes the placed orders of failed baskets that ask for it. Every step is a separate order task with the usual protocol. After a crash
+ * the look is repeated, and the tasks' keys prevent duplicates.
  */
 export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effect<void>) =>
   Effect.gen(function* () {

@@ -64,7 +64,7 @@ const isOn = Config.literal(
 const lookEvery = "1 second"
 /** How often the executor checks the consumer of commands. If it is missing, tasks still run, up to a second later. */
 const consumerEvery = "5 seconds"
-/** Most tasks of an account that run at once. Further ones wait in Postgres. */
+/** The most tasks of an account that run at once. Further ones wait in Postgres. */
 const runningMax = 200
 
 type Services =
@@ -88,7 +88,7 @@ type Services =
   | SquareOffRepo
   | StrategyLimitRepo
 
-/** Runs tasks of an account, each once at a time. */
+/** Runs tasks of an account. No task runs twice at the same time. */
 const running = (desks: TaskRun.Desks) =>
   Effect.gen(function* () {
     const { account, repo } = desks.live
@@ -113,7 +113,7 @@ const running = (desks: TaskRun.Desks) =>
     return { begin, beginAll } as const
   })
 
-/** Why the account's orders wait, for /health; null: they do not. */
+/** Why the account's orders wait, for /health; null if they do not wait. */
 const waitOf = ({ breaker }: TaskRun.Desk): string | null =>
   breaker.state === "open"
     ? `the broker failed too often in a row (429, 5xx or no answer): no order is sent until ${new Date(breaker.untilMs).toISOString()}`
@@ -142,8 +142,8 @@ const commands = (account: string, begin: (taskId: number) => Effect.Effect<void
   })
 
 /**
- * Executes one account's order tasks. Postgres has the truth: the actor begins and recovers by reading its unfinished tasks, and a task is
- * saved before anything is sent (docs/orders.md).
+ * Executes one account's order tasks. Postgres holds the authoritative state: the actor starts and recovers by reading its unfinished
+ * tasks, and a task is saved before anything is sent (docs/orders.md).
  */
 export const make = Effect.gen(function* () {
   const broker = yield* Broker

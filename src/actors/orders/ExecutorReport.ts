@@ -3,7 +3,7 @@ import type { ExecutorStatus } from "../../domain/ExecutorStatus.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 
-/** Publishes on `sys.executor.<account>` how the account's executor is. /health shows it. */
+/** Publishes the state of the account's executor on `sys.executor.<account>`. /health shows it. */
 export const make = (account: string) =>
   Effect.map(
     JetStream,

@@ -18,8 +18,8 @@ const problems = {
 } as const
 
 /**
- * Books the trades of orders that name a strategy. A strategy has each trade once by the ids of its order and the trade: a crash between the
- * booking and its mark books the trade again, which changes nothing.
+ * Books the trades of orders that name a strategy. The ids of the order and the trade make a booking unique in the strategy. So if a crash
+ * between the booking and its mark repeats the booking, nothing changes.
  */
 export const make = ({ account, changed, outbox }: Pick<TaskRun.Desk, "account" | "changed" | "outbox">) =>
   Effect.gen(function* () {
@@ -29,7 +29,7 @@ export const make = ({ account, changed, outbox }: Pick<TaskRun.Desk, "account" 
     const registry = yield* InstrumentRegistry
     const jetStream = yield* JetStream
 
-    /** The day's instrument, which is subscribed while the strategy holds it. */
+    /** The day's instrument of a trade. It is subscribed while the strategy holds it. */
     const streamed = ({ fill: { exchange, tradingsymbol } }: Unbooked): ReadonlyArray<Instrument> => {
       const instrument = registry.bySymbol(exchange, tradingsymbol)
       if (instrument === undefined) return []
@@ -45,7 +45,7 @@ export const make = ({ account, changed, outbox }: Pick<TaskRun.Desk, "account" 
         const { owner, strategyId } = trade
         if (owner === null || strategyId === null) return "none" as const
         return yield* record(owner, strategyId, trade, streamed(trade)).pipe(
-          // A fill is never lost for want of room in an account's market data.
+          // A fill is booked even if no account has room to stream its instrument.
           Effect.catchTag("AccountFull", () =>
             Effect.zipRight(
               Effect.logWarning("the instrument of a fill is not subscribed: every account streams as many as it can"),

@@ -8,14 +8,14 @@ export interface OpenWork<A, E, R> {
   /** The pieces of work that still have to be done. */
   readonly open: Effect.Effect<ReadonlyArray<A>, StoreUnavailable, R>
   readonly lookAt: (one: A) => Effect.Effect<void, E, R>
-  /** The words of the log where one of them failed, and where they could not be read. */
+  /** The log's text if one piece of work failed, and if the open work could not be read. */
   readonly failed: string
   readonly unread: string
-  /** The annotations that name one of them. */
+  /** The log annotations that name one piece of work. */
   readonly named: (one: A) => Readonly<Record<string, unknown>>
 }
 
-/** Looks at all that is open once a second. What fails holds up nothing else, and is tried again at the next look. */
+/** Handles all open work once a second. Work that fails does not hold up the rest, and is tried again at the next look. */
 export const watch = <A, E, R>({ failed, lookAt, named, open, unread }: OpenWork<A, E, R>) => {
   const lookAtOne = (one: A) =>
     Effect.catchAll(lookAt(one), (error) => Effect.logWarning(failed, String(error)).pipe(Effect.annotateLogs(named(one))))

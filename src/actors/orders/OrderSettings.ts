@@ -12,7 +12,10 @@ export interface OrderSettings {
 
 const { answerMsMax, horizonMs, readEveryMs, sendDelayMaxMs } = OrderDecider.defaults
 
-/** Times of the order protocol. A horizon that ends before an answer can be late would let an order be sent twice, so it is refused. */
+/**
+ * Times of the order protocol. A horizon that is shorter than a send and its answer may take could let an order be sent twice, so it is
+ * refused.
+ */
 export const orderSettings: Config.Config<OrderSettings> = Config.all({
   answerMsMax: milliseconds("ORDER_ANSWER_TIMEOUT", answerMsMax),
   horizonMs: milliseconds("ORDER_HORIZON", horizonMs),

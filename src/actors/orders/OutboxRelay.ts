@@ -8,7 +8,7 @@ import * as Metrics from "./Metrics.ts"
 
 const batchMax = 100
 const lookEvery = "1 second"
-/** How long an event may wait for the next one, which nearly always follows at once, so that one look publishes both. */
+/** How long an event may wait, so that one look also publishes the next event, which nearly always follows at once. */
 const soon = "100 millis"
 const AccountBody = Schema.Struct({ message: Schema.String, detail: Schema.Unknown })
 const decodeBody = Schema.decodeUnknownSync(AccountBody)
@@ -53,8 +53,8 @@ export const once = Effect.gen(function* () {
 })
 
 /**
- * Publishes an account's events in their order. An event leaves the outbox after NATS has it, so a crash may publish it twice: its message id
- * removes the second one within two minutes, and its `event_id` after that.
+ * Publishes an account's events in their order. An event is removed from the outbox after NATS has it, so a crash may publish it twice.
+ * Within two minutes the server removes the duplicate by its message id. After that, readers recognise it by its `event_id`.
  */
 export const make = (account: string) =>
   Effect.gen(function* () {
@@ -75,7 +75,7 @@ export const make = (account: string) =>
       isTimed = true
       return Effect.asVoid(Effect.forkIn(later, scope))
     })
-    /** Also looks at intervals: the gateway writes events too. */
+    /** Publishes when this process wrote an event, and also at intervals, because the gateway writes events too. */
     const run = Effect.gen(function* () {
       while (true) {
         yield* Effect.timeoutOption(news.await, lookEvery)

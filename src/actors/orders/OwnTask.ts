@@ -8,13 +8,16 @@ export interface Origin {
   readonly owner: string
   readonly mode: Mode
   readonly strategyId: number | null
-  /** The last price at the order that the task takes back; null without one. */
+  /** The last price when the undone order was made; null if it is unknown. */
   readonly referencePrice?: NewTask["referencePrice"]
-  /** The task that this one takes back. */
+  /** The task that this one undoes. */
   readonly undoes?: number
 }
 
-/** A task that the platform makes by itself. The same `key` makes it once. An unknown outcome parks it, and nothing is sent twice. */
+/**
+ * A task that the platform makes by itself. Two tasks with the same `key` are stored once. If the outcome is unknown the task is parked,
+ * and nothing is sent twice.
+ */
 export const make = (origin: Origin, key: string, request: OrderRequest, deadlineAtMs: number): NewTask => {
   const { accountId, mode, owner, referencePrice = null, strategyId, undoes = null } = origin
   const hash = TaskNames.hashOf(request)

@@ -26,14 +26,14 @@ interface Kept {
   seq: number
 }
 
-/** What is known of one underlying. */
+/** The newest packets of one underlying's instruments. */
 interface Followed {
   readonly kept: Map<number, Kept>
   readonly caughtUp: Effect.Latch
   createdMs: number
 }
 
-/** Instruments of one underlying whose packets are kept, 200 bytes each. More than an exchange lists. */
+/** The most instruments of one underlying whose packets are kept, 200 bytes each. No exchange lists as many. */
 const keptMax = 20_000
 const againEvery = "1 second"
 const columns = Frame.makeColumns(1)

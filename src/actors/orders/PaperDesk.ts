@@ -15,11 +15,11 @@ import * as PaperFunds from "./PaperFunds.ts"
 import * as PaperMatching from "./PaperMatching.ts"
 import type { Venue } from "./Venue.ts"
 
-/** Working orders of one account. One more is refused. */
+/** The most working orders of one account. Further ones are refused. */
 const workingMax = 1_000
 const bookLookEvery = "50 millis"
 const lookEvery = "1 second"
-/** The order book has the orders of this time, and all that work. */
+/** The order book shows the orders of this time span, and all working ones. */
 const bookMs = 2 * IndiaTime.dayMs
 
 type Reply = Effect.Effect.Success<ReturnType<Venue["send"]>>
@@ -27,7 +27,7 @@ const declined = (errorType: string, message: string): Reply => Outcome.Reply.De
 const done = (orderId: string): Reply => Outcome.Reply.Answer({ httpStatus: 200, errorType: null, message: null, orderId })
 const fenced: Reply = { _tag: "Fenced" }
 
-/** Saves what changed in memory, behind it. */
+/** Saves the orders that changed in memory. Postgres lags behind memory by these changes. */
 const makeSaving = (account: string, lease: Lease, changed: Effect.Effect<void>, matching: PaperMatching.PaperMatching) =>
   Effect.gen(function* () {
     const repo = yield* PaperRepo
@@ -50,12 +50,12 @@ const makeSaving = (account: string, lease: Lease, changed: Effect.Effect<void>,
     })
 
     /**
-     * Saves an order with the fills that led to it: its newest state, or the one that a request asks for. Undefined: somebody else changed the
-     * order, and all are read again.
+     * Saves an order with its new fills: its newest state, or the state that a request asks for. Undefined if somebody else changed the
+     * order; then all orders are read again.
      */
     const save = (held: PaperMatching.Held, asked?: PaperOrder.PaperOrder) =>
       Effect.gen(function* () {
-        // Packets change the order while Postgres is asked, so all of its state is taken at once.
+        // Packets change the order while Postgres answers, so its whole state is read here at once.
         const paper = asked ?? held.paper
         const trades = [...held.unsaved]
         const { matched } = held
@@ -90,7 +90,7 @@ const makeSaving = (account: string, lease: Lease, changed: Effect.Effect<void>,
         Effect.suspend(() => (dirty.size > 0 || !isLoaded ? news.open : Effect.void))
       )
     })
-    /** After a write whose end is not known: the order may be there. */
+    /** Requires a load after a write whose outcome is unknown, because Postgres may have the order. */
     const mustLoad = Effect.suspend(() => {
       isLoaded = false
       return news.open
@@ -159,7 +159,7 @@ const placing = (account: string, lease: Lease, orders: Orders, { shortage }: Pa
       })
   })
 
-/** Changes a working order. Packets wait meanwhile, and the newest one is matched after it. */
+/** Changes a working order. Packets wait meanwhile; after the change the newest one is matched. */
 const changing = (account: string, orders: Orders, { shortage }: PaperFunds.PaperFunds) =>
   Effect.gen(function* () {
     const repo = yield* PaperRepo
@@ -196,7 +196,7 @@ const changing = (account: string, orders: Orders, { shortage }: PaperFunds.Pape
       }).pipe(inTurn.withPermits(1))
   })
 
-/** What the gate asks about a paper account. */
+/** The gate's questions about a paper account. */
 const readings = (account: string, { bookOf }: Orders, { now, priced }: PaperFunds.PaperFunds) =>
   Effect.gen(function* () {
     const repo = yield* PaperRepo
@@ -232,8 +232,8 @@ const readings = (account: string, { bookOf }: Orders, { now, priced }: PaperFun
   })
 
 /**
- * Takes and matches the orders of a paper account inside the platform, with the packets of the record. Postgres has the truth: an order is
- * placed when its row is saved, and a fill has happened when its row is.
+ * Takes and matches the orders of a paper account inside the platform, with the packets of the record. Postgres holds the authoritative
+ * state: an order is placed when its row is saved, and a fill happens when its row is saved.
  */
 export const make = (account: string, lease: Lease, changed: Effect.Effect<void>) =>
   Effect.gen(function* () {

@@ -10,10 +10,10 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import type { PaperMatching } from "./PaperMatching.ts"
 
-/** How long the newest packets of an open position are awaited. */
+/** How long to wait for the newest packets of an open position. */
 export const bookWaitMax = "5 seconds"
 
-/** What a paper account has and can pay, by its saved fills and the newest prices. */
+/** The funds and positions of a paper account, by its saved fills and the newest prices. */
 export const make = (account: string, { bookOf, books, byId }: Pick<PaperMatching, "bookOf" | "books" | "byId">) =>
   Effect.gen(function* () {
     const ledgers = yield* PaperLedgers
@@ -44,16 +44,16 @@ export const make = (account: string, { bookOf, books, byId }: Pick<PaperMatchin
         { discard: true }
       )
 
-    /** Why the account cannot pay an order as it is now wanted; null: it can. `before` is the working order that it changes. */
+    /** Why the account cannot pay for an order; null if it can. `before` is the working order that the order changes. */
     const shortage = (wanted: PaperOrder.PaperOrder, before?: PaperOrder.PaperOrder) =>
       Effect.gen(function* () {
         const { at, ledger } = yield* now
         yield* priced(PaperLedger.lines(ledger, at.today).filter(({ instrument }) => instrument.instrumentType === "FUT"))
-        // The rates are known here: without them an order has no fill.
+        // The rates are known here, because without them an order has no fill.
         const { cash } = Either.getOrThrowWith(PaperLedger.funds(ledger, ledgers.openingCash, at), (unknown) => unknown)
         const totalOf = (orders: ReadonlyArray<PaperOrder.PaperOrder>) =>
           PaperMargin.blocked(orders, { rules: rules.current(), today: at.today, lastPrice }).total
-        // As they are saved: the ledger does not have the later fills yet.
+        // The other orders are used in their saved state, because the ledger does not have the later fills yet.
         const others = [...byId.values()].flatMap(({ stored: { paper } }) => (paper.orderId === wanted.orderId ? [] : [paper]))
         const required = totalOf([wanted])
         return before !== undefined && required.lte(totalOf([before])) ? null : PaperMargin.shortage(required, cash.minus(totalOf(others)))

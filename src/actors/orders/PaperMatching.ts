@@ -17,11 +17,11 @@ export interface Held {
   paper: PaperOrder.PaperOrder
   matched: Place
   readonly unsaved: Array<NewTrade>
-  /** A request is changing it: packets wait. */
+  /** True while a request changes the order. Packets wait meanwhile. */
   isLocked: boolean
 }
 
-/** The working orders of an account in memory, matched with each packet. What changed waits in `dirty` until it is saved. */
+/** The working orders of an account in memory, matched with each packet. Changed orders wait in `dirty` until they are saved. */
 export const make = (account: string) =>
   Effect.gen(function* () {
     const accounts = yield* Accounts
@@ -67,7 +67,7 @@ export const make = (account: string) =>
       },
       trusts
     })
-    /** An expired contract's token may name another one on a later day. */
+    /** The token of an expired contract may belong to another contract on a later day. */
     const bookOf = (instrument: Instrument.Instrument): PaperBooks.Book | undefined => {
       const underlying = Instrument.underlyingOf(instrument)
       const today = IndiaTime.istMidnightMs(IndiaTime.istDate(marketClock.unsafeNow()))

@@ -1,4 +1,4 @@
-/** What is logged of work that is tried again and again, such as a look at an account that has no login for a whole night. */
+/** Logging for work that is tried again and again, for example for an account that has no login for a whole night. */
 import { Effect } from "effect"
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

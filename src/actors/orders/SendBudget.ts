@@ -8,7 +8,7 @@ import { RuleBook } from "../../streams/RuleBook.ts"
 
 const lookEveryMs = 50
 
-/** Counts of attempts, and the mark that was taken before they were read. */
+/** Counts of attempts, and the value of `mark` before they were read. */
 export interface Counted {
   readonly second: number
   readonly minute: number
@@ -19,8 +19,8 @@ export interface SendBudget {
   /** Changes whenever an attempt may have been saved. */
   readonly mark: () => number
   /**
-   * Runs what saves an attempt when one more is allowed, or the deadline has passed. Waiting tasks pass one after the other. With `counted`,
-   * Postgres is not asked again unless an attempt may have been saved since.
+   * Runs an effect that saves an attempt, as soon as one more is allowed or the deadline has passed. Waiting tasks pass one at a time. With
+   * `counted`, Postgres is asked again only if an attempt may have been saved since.
    */
   readonly inTurn: <A, E>(
     deadlineAtMs: number,
@@ -30,8 +30,8 @@ export interface SendBudget {
 }
 
 /**
- * The broker's limits of requests a second and a minute, counted in the attempts that Postgres keeps. An account has one executor in the
- * whole cluster, so this count is the account's. The limit of a day refuses at the gate.
+ * Keeps the broker's limits of requests a second and a minute, by counting the attempts in Postgres. An account has one executor in the
+ * whole cluster, so this count is the account's. The gate checks the limit of a day.
  */
 export const make = (account: string, mode: Mode) =>
   Effect.gen(function* () {
@@ -46,7 +46,7 @@ export const make = (account: string, mode: Mode) =>
       })
     const wait = (deadlineAtMs: number, counted: Counted | null) =>
       Effect.gen(function* () {
-        // Without a new attempt the counts of a moving second and minute only fall, so older ones are safe.
+        // Without a new attempt the counts of a moving second and minute only fall, so older counts are safe to use.
         let known = counted !== null && counted.mark === mark ? counted : null
         while (true) {
           const nowMs = yield* Clock.currentTimeMillis

@@ -20,7 +20,7 @@ import { sessionRules } from "../../streams/SessionRules.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import type { Venue } from "./Venue.ts"
 
-/** Every rule that refuses a task, and how many requests the account has sent, read before the rules were asked. */
+/** Every rule that refuses a task, and how many requests the account had sent before the rules were checked. */
 export interface Answer {
   readonly refusals: ReadonlyArray<TaskGate.Refusal>
   readonly sent: { readonly second: number; readonly minute: number }
@@ -30,7 +30,7 @@ export type SendGate = (stored: OrderRepo.StoredTask) => Effect.Effect<Answer, S
 /** The broker counts a day from midnight in India. */
 const dayStartMs = (nowMs: number): number => nowMs - IndiaTime.istTimeOfDayMs(nowMs)
 
-/** The book is read before the positions: an order that fills in between counts twice, and none is missed. */
+/** The book is read before the positions, so an order that fills in between may count twice, but is never missed. */
 const exposures = (orders: Venue) =>
   Effect.gen(function* () {
     const open = (yield* orders.book)
@@ -58,7 +58,7 @@ export const make = (orders: Venue, mode: Mode) =>
       const named = OrderRequest.instrumentOf(request)
       return named === null ? undefined : registry.bySymbol(named.exchange, named.tradingsymbol)
     }
-    /** Null for a share, and for a contract that is listed no more. */
+    /** The lot size; null for a share, and for a contract that is no longer listed. */
     const lotOf = ({ exchange, tradingsymbol }: Pick<Exposure.Held, "exchange" | "tradingsymbol">) => {
       const found = registry.bySymbol(exchange, tradingsymbol)
       return found !== undefined && Gate.isContract(found) ? found.lotSize : null
@@ -73,7 +73,7 @@ export const make = (orders: Venue, mode: Mode) =>
         return repo.ahead({ accountId, mode, kind, termsHash, orderId, taskId, basketId, nowMs, dayStartMs: dayStartMs(nowMs) })
       })
 
-    /** Of the strategy's newest mark; null: unknown, which the gate refuses where it matters. */
+    /** The profit in the strategy's newest mark. Null if it is unknown; the gate then refuses an order whose check needs it. */
     const profitOf = (owner: string, strategyId: number) =>
       Effect.map(
         Effect.orElseSucceed(jetStream.last(Subjects.Mark.stream, Subjects.Mark.at({ owner, strategy: String(strategyId) })), Option.none),
@@ -84,7 +84,7 @@ export const make = (orders: Venue, mode: Mode) =>
       )
     const strategyIdOf = ({ accountId, request, strategyId }: OrderRepo.StoredTask) =>
       request.kind === "modify" ? strategyLimits.strategyOfOrder(accountId, request.order_id) : Effect.succeed(strategyId)
-    /** What a stop sends to close a position is not checked by the strategy's rules. */
+    /** The strategy's rules do not apply to orders with which a stop closes a position. */
     const strategyOf = (stored: OrderRepo.StoredTask) =>
       Effect.gen(function* () {
         if (TaskNames.isOfStop(stored.idempotencyKey)) return null
@@ -104,7 +104,7 @@ export const make = (orders: Venue, mode: Mode) =>
         const { isTwin, limits, lossStop, modifications, sameTermsAtMs, sent, stopped } = yield* ahead(stored)
         const instrument = instrumentOf(stored)
         const needsProfit = limits.maxDailyLoss !== null
-        // An order that only lowers a position passes a loss and a stop.
+        // An order that only reduces a position is allowed despite a loss or a stop.
         const isLimited = limits.maxPositionLots !== null || limits.maxTotalLots !== null || needsProfit || lossStop !== null
         const held = isLimited && instrument !== undefined ? yield* Effect.orElseSucceed(exposures(orders), () => null) : null
         const strategy = yield* strategyOf(stored)
@@ -117,20 +117,20 @@ export const make = (orders: Venue, mode: Mode) =>
           lastPrice: stored.referencePrice,
           limits,
           lossStop,
-          // A figure that the broker does not give counts as unknown, and the gate refuses then.
+          // A figure that the broker does not give counts as unknown, and the gate then refuses the order.
           dayProfit: needsProfit ? yield* Effect.orElseSucceed(orders.dayProfit, () => null) : null,
           exposure: held === null || instrument === undefined ? null : Exposure.of(held, instrument),
           otherLots: held === null || instrument === undefined ? null : Exposure.otherLots(held, instrument, lotOf),
-          // Ages are by the clock of the database's rows, and the gate's time is the market's.
+          // The rows' ages are by the database's clock. The gate's time is market time, so the age is subtracted from it.
           sameTermsAtMs: sameTermsAtMs === null ? null : marketClock.unsafeNow() - (stored.createdAt.getTime() - sameTermsAtMs),
-          // The turn at the broker waits for the limits of a second and a minute. Only the day's limit refuses.
+          // SendBudget waits for the limits of a second and a minute, so the gate gets 0 for both and checks only the day's limit.
           sent: { second: 0, minute: 0, day: sent.day },
           modifications,
           isTwin,
           closes: stored.undoes !== null || TaskNames.isOfStop(stored.idempotencyKey),
           isOfAccountStop: TaskNames.isOfAccountStop(stored.idempotencyKey),
           strategy,
-          // Read again after other questions, so that a stop is missed by one question's time at most.
+          // The stop is read again after the other questions, so that the check can miss a new stop only during one question.
           stopped: isLimited || strategy !== null ? ((yield* accounts.stopOf(stored.accountId))?.reason ?? null) : stopped
         }
         return { refusals: TaskGate.refusals(stored.request, facts), sent }

@@ -4,7 +4,7 @@ import { Context, Effect } from "effect"
 export const names = ["read", "decided", "saved", "gated", "answered", "booked", "squared"] as const
 export type Step = (typeof names)[number]
 
-/** Called at each step of a task, and with the id of a stop when a look at its positions was saved. Nothing happens there in production. */
+/** Called at each step of a task, and with the id of a stop when a look at its positions was saved. In production it does nothing. */
 export class Steps extends Context.Reference<Steps>()("actors/orders/Steps", {
   defaultValue:
     () =>

@@ -30,12 +30,15 @@ export interface Desk extends OrderSettings {
   readonly repo: OrderRepo
   readonly outbox: Outbox
   readonly gate: SendGate.SendGate
-  /** One task at a time is between its check and the save of its attempt, so that each is compared with all before it. */
+  /** Only one task at a time is between its check and the save of its attempt, so that each check sees all earlier attempts. */
   readonly atGate: Effect.Semaphore
   readonly budget: SendBudget.SendBudget
   /** Runs after each saved change, so that its event is published at once. */
   readonly changed: Effect.Effect<void>
-  /** Runs after a saved change that another one soon follows. Its event may wait, so that it does not delay the request that is sent now. */
+  /**
+   * Runs after a saved change that is soon followed by another. Its event may wait, so that publishing does not delay the request that is
+   * sent now.
+   */
   readonly changing: Effect.Effect<void>
   readonly step: (step: Step, taskId: number) => Effect.Effect<void>
   breaker: Breaker.Breaker
@@ -84,7 +87,7 @@ export const alert = (desk: Desk, stored: OrderRepo.StoredTask, kind: string, me
   )
 }
 
-/** Decides and saves. Undefined: somebody else changed the task in between, so it has to be read again. */
+/** Decides, and saves the decision. Undefined if somebody else changed the task in between, so that it has to be read again. */
 export const advance = (desk: Desk, stored: OrderRepo.StoredTask, input: OrderDecider.Input) =>
   Effect.gen(function* () {
     const [task, outputs] = OrderDecider.decide(desk.policy)(stored.task, input)
@@ -110,13 +113,13 @@ const answered = (desk: Desk, attempt: number, outcome: Outcome.Outcome) =>
     OrderDecider.Input.Answered({ nowMs, epoch: desk.lease.epoch, attempt, outcome, jitter })
   )
 
-/** A refused token says nothing about the order. After a new sign-in the same request may succeed. */
+/** A refused token is no answer about the order. After a new login the same request may succeed. */
 const renewed = (desk: Desk, outcome: Outcome.Outcome) =>
   outcome._tag === "Refused" && outcome.errorType === "TokenException"
     ? Effect.match(desk.orders.renew, { onFailure: () => outcome, onSuccess: () => ({ ...outcome, isTransient: true }) })
     : Effect.succeed(outcome)
 
-/** Sends an attempt whose row is saved. Each way out is an input that the decider knows. */
+/** Sends an attempt whose row is saved. Every outcome becomes an input of the decider. */
 const send = (desk: Desk, stored: OrderRepo.StoredTask, attempt: number) =>
   Effect.gen(function* () {
     const { request, strategyId, tag, task, taskId } = stored
@@ -131,7 +134,7 @@ const send = (desk: Desk, stored: OrderRepo.StoredTask, attempt: number) =>
     const sent = yield* desk.orders.send(request, tag, maySend, strategyId)
     if (sent._tag === "Fenced") {
       Metrics.fenced(desk.account)
-      // The trial was not made, so another request may make it.
+      // The breaker's trial request was not sent, so another request may be the trial.
       if (desk.breaker === admitted) setBreaker(desk, before)
       return yield* fenced
     }
@@ -143,7 +146,7 @@ const send = (desk: Desk, stored: OrderRepo.StoredTask, attempt: number) =>
 
 const sleepUntil = (atMs: number) => Effect.flatMap(now, (nowMs) => Effect.sleep(Math.max(0, atMs - nowMs)))
 
-/** The broker's times of triggers are whole seconds, and its clock may be behind ours. */
+/** The tolerance for the broker's times of triggers, which are whole seconds by a clock that may be behind ours. */
 const clockSlackMs = 2_000
 
 /** The trigger that shows that the task's request was carried out, in a list that was read at `atMs` or later. */
@@ -151,7 +154,7 @@ const triggerSince = (desk: Desk, stored: OrderRepo.StoredTask, request: GttRequ
   Effect.gen(function* () {
     const { accountId, task, taskId, termsHash } = stored
     const { startedAtMs, triggers } = yield* desk.triggers.since(atMs)
-    // A trigger of the same terms that is being made now is not this task's.
+    // If another task with the same terms is open, a trigger in the list cannot be assigned to this task.
     if (request.kind === "gtt_place" && (yield* desk.repo.hasTwin(accountId, termsHash, taskId))) return { startedAtMs, orderId: null }
     const taken = yield* desk.repo.triggersMade(accountId, taskId)
     const sinceMs = desk.atBroker(task.attempts[0]?.startedAtMs ?? 0) - clockSlackMs
@@ -183,7 +186,9 @@ const lookUp = (desk: Desk, stored: OrderRepo.StoredTask, atMs: number) =>
 
 const stopped = { type: "basket_stopped", message: "an earlier task of the basket ended without its order" }
 
-/** Whether a task that was not sent may be sent now. One of a basket waits for those before it, and is cancelled when one of them failed. */
+/**
+ * Whether a task that was not sent may be sent now. A basket's task waits for the tasks before it, and is cancelled if one of them failed.
+ */
 const hasTurn = (desk: Desk, stored: OrderRepo.StoredTask) =>
   Effect.gen(function* () {
     const { basketId, basketPlace, task } = stored
@@ -198,8 +203,8 @@ const hasTurn = (desk: Desk, stored: OrderRepo.StoredTask) =>
 const gateAgeMsMax = 1_000
 
 /**
- * Decides about an attempt that is due, in the account's turn at the broker. The rules are asked before the attempt is saved: the self-fence
- * begins with the attempt, and must not count how long Postgres or the broker answer the rules' questions.
+ * Decides about an attempt that is due, when the account's send budget allows it. The rules are checked before the attempt is saved,
+ * because the self-fence's time begins with the attempt and must not include the time for the rules' questions.
  */
 const begun = (desk: Desk, stored: OrderRepo.StoredTask) => {
   const { request, task, taskId } = stored
@@ -232,8 +237,8 @@ const isDue = ({ task }: OrderRepo.StoredTask, nowMs: number): boolean =>
   (task.status === "PENDING" || task.status === "RETRYING") && (task.dueAtMs === null || task.dueAtMs <= nowMs)
 
 /**
- * Runs one task until it has ended, or somebody else owns it, or it has to wait for others of its basket. Answers its basket's id. It begins
- * with the row, so a start and a recovery are the same. A failure of Postgres ends the run; the executor begins it again.
+ * Runs one task until it has ended, or another process owns it, or it has to wait for other tasks of its basket. Returns its basket's id.
+ * It begins by reading the row, so a start and a recovery are the same. A failure of Postgres ends the run; the executor starts it again.
  */
 export const run = (desks: Desks, taskId: number) =>
   Effect.gen(function* () {

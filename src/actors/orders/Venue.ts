@@ -13,7 +13,7 @@ export type VenueError = KiteError | StoreUnavailable
 
 /** Where the orders of an account go: to its broker, or on paper to the platform itself. */
 export interface Venue {
-  /** Sends a request. `maySend` is asked as the last act before it is carried out. */
+  /** Sends a request. `maySend` is called immediately before the request is carried out. */
   readonly send: (
     request: OrderRequest,
     tag: string,
@@ -26,7 +26,7 @@ export interface Venue {
   readonly triggers: Effect.Effect<ReadonlyArray<Trigger>, VenueError>
   /** The day's profit of all positions after charges, realised or not. */
   readonly dayProfit: Effect.Effect<Money.Decimal, VenueError | PriceUnknown>
-  /** What the account holds, over all products. */
+  /** The account's positions, over all products. */
   readonly held: Effect.Effect<ReadonlyArray<Exposure.Part>, VenueError>
   /** Positions by instrument and product, as the rows of Kite's net positions. */
   readonly positions: Effect.Effect<ReadonlyArray<Figures.Position>, VenueError>

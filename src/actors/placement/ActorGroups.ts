@@ -3,8 +3,8 @@ import { ActorGroup } from "../../domain/accounts/ProcessHealth.ts"
 import * as Subject from "../../streams/Subject.ts"
 
 /**
- * Actors of one group can run in processes that run no other. Orders are apart from market data, so that a full feed never delays a send: the
- * operating system gives their process its turn, and no tick shares its event loop.
+ * The actors of one group can run in a separate process. Orders are separate from market data, so that a busy feed never delays a send:
+ * their process has its own event loop, without ticks, and the operating system schedules it.
  */
 export const names = ActorGroup.literals
 export type Name = typeof ActorGroup.Type
@@ -21,7 +21,7 @@ export const here: Config.Config<ReadonlyArray<Name>> = Config.array(Config.lite
   Config.withDefault(names)
 )
 
-/** The groups' names in the cluster. Processes of versions without groups know the market's only. */
+/** The groups' names in the cluster. Versions before groups know only the market's name. */
 const shardGroups = { market: "default", orders: "orders" } as const satisfies Record<Name, string>
 export const shardGroupOf = (name: Name): string => shardGroups[name]
 /** The group, in the cluster, of the actor with that key. */

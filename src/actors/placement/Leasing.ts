@@ -15,7 +15,7 @@ import * as SingleLease from "./SingleLease.ts"
 export const shardOf = (sharding: Sharding.Sharding["Type"], groups: ActorGroups.ActorGroups["Type"], key: string) =>
   sharding.getShardId(EntityId.make(key), ActorGroups.shardGroupOfKey(groups, key))
 
-/** Leases of a process among several. Actors of one shard share a lease and its epoch. */
+/** Leases of one process in a cluster. Actors of one shard share a lease and its epoch. */
 export const cluster = Layer.effect(
   Leases,
   Effect.gen(function* () {
@@ -33,8 +33,8 @@ export const cluster = Layer.effect(
 )
 
 /**
- * Leases of a process that owns every actor of its groups, and shares them with nobody. It does not start beside a cluster, and takes the
- * place of another process of its kind.
+ * Leases of a single process, which runs every actor of its groups. It refuses to start beside a cluster. If another single process runs
+ * the same groups, it replaces that process.
  */
 export const singleProcess = Layer.scoped(
   Leases,

@@ -3,9 +3,9 @@ import { Clock, Context, DefaultServices, Effect, Layer } from "effect"
 
 /** The clocks of a machine, ms. */
 export interface Clocks {
-  /** Somebody may set it ahead or back while the process runs. It also counts while the machine is suspended. */
+  /** The wall clock. Somebody may set it ahead or back while the process runs. It also counts while the machine is suspended. */
   readonly wallMs: () => number
-  /** Never steps. It stands still while the machine is suspended. */
+  /** Never steps. It stops while the machine is suspended. */
   readonly steadyMs: () => number
   /** Time since the boot. It never steps, and counts while the machine is suspended. Reading it costs microseconds; the others are faster. */
   readonly bootMs: () => number
@@ -22,9 +22,10 @@ export const now = (clocks: Clocks): Instant => ({ wallMs: clocks.wallMs(), stea
 /** While NTP slowly corrects the wall clock, it gains less than this on the steady clock within the life of a lease. */
 const driftMaxMs = 100
 /**
- * Time since an instant, with the time in which the machine was suspended. If the wall clock has gone further than the steady one, either the machine
- * was suspended or somebody set the wall clock: the clock since the boot decides. A virtual machine that its host paused may see none of the pause
- * on either clock. Its lease then counts as held until its next renewal, and readers refuse what it writes by its epoch.
+ * Time since an instant, including time in which the machine was suspended. If the wall clock has advanced further than the steady one,
+ * either the machine was suspended or somebody set the wall clock; then the clock since the boot decides. A virtual machine that its host
+ * paused may see none of the pause on either clock. Its lease then counts as held until its next renewal, and readers refuse what it writes
+ * by its epoch.
  */
 export const elapsedMs = (clocks: Clocks, since: Instant): number => {
   const steadyMs = clocks.steadyMs() - since.steadyMs

@@ -38,7 +38,7 @@ export class ActorKinds extends Context.Tag("actors/placement/Kinds")<
   }
 >() {}
 
-/** Tells an actor that the wanted set may have changed. Only local calls are made; commands travel by JetStream. */
+/** The message to an actor that the wanted set may have changed. Only local calls are made; commands travel by JetStream. */
 const entityOf = (groups: ActorGroups.ActorGroups["Type"]) =>
   Entity.make("Actor", [Rpc.make("Settle", { success: Schema.Void })]).annotate(ClusterSchema.ShardGroup, (key) =>
     ActorGroups.shardGroupOfKey(groups, key)
@@ -46,9 +46,12 @@ const entityOf = (groups: ActorGroups.ActorGroups["Type"]) =>
 type Actor = ReturnType<typeof entityOf>
 
 const lookEvery = "250 millis"
-/** Every actor is called once in this many looks, a few per look, because calling all at once would delay ticks. */
+/** Every actor is called once in this many looks, a few actors per look, because calling all at once would delay ticks. */
 const callAllIn = 80
-/** Much longer than those looks take on a busy machine, so that a wanted actor never idles out. An unwanted one has stopped by then. */
+/**
+ * Much longer than those looks take on a busy machine, so that the library never ends a wanted actor as idle. An unwanted actor has stopped
+ * by then.
+ */
 const idleMax = "10 minutes"
 const listEvery = "30 seconds"
 const callTimeoutMs = 15_000
@@ -115,7 +118,7 @@ const follow = (roll: Roll, { kinds, always }: Context.Tag.Service<ActorKinds>, 
         }
         return Effect.void
       })
-    // With revision 0 the whole bucket is gone. The director fills it again within seconds, and no actor needs to stop meanwhile.
+    // Revision 0 means that the whole bucket was deleted. The director fills it again within seconds, so no actor needs to stop meanwhile.
     const apply = ({ key, value, revision }: KeyValue.Change) =>
       Option.isSome(value) ? want(key) : Effect.sync(() => (revision === 0 ? undefined : forget(key)))
 
@@ -136,7 +139,7 @@ const follow = (roll: Roll, { kinds, always }: Context.Tag.Service<ActorKinds>, 
       createdMs = nowMs
       if (isRemade) return
       const keys = new Set(yield* kv.keys())
-      // Changes that came in the meantime are newer than the list.
+      // Changes that came while the list was read are newer than it, so the list is not used.
       if (changes !== before) return
       for (const key of [...roll.wanted, ...unknown]) if (!keys.has(key)) forget(key)
       yield* Effect.forEach(keys, want, { discard: true })
@@ -189,7 +192,10 @@ export const layer = Layer.unwrapEffect(
 )
 
 const shards = 100
-/** Refreshes per life of a lease. A process that freezes for less than one refresh, as on a busy machine, stops nothing. */
+/**
+ * How often a lease is refreshed within its life. If a process freezes for less than the time of one refresh, as on a busy machine, no
+ * actor stops.
+ */
 const refreshesPerLease = 5
 const common = { shardsPerGroup: shards, simulateRemoteSerialization: false, entityTerminationTimeout: stopMax } as const
 
@@ -198,7 +204,9 @@ const groupsOf = (here: ReadonlyArray<ActorGroups.Name>) => ({
   assignedShardGroups: here.map(ActorGroups.shardGroupOf)
 })
 
-/** A process that holds all shards of its groups, without storage and network, with the same entities as in a cluster. */
+/**
+ * A single process, which holds all shards of its groups. It needs no storage and no network, and has the same entities as in a cluster.
+ */
 const singleProcess = Layer.unwrapEffect(
   Effect.map(ActorGroups.here, (here) =>
     Sharding.layer.pipe(
@@ -216,8 +224,8 @@ const address = Config.all({
   port: Config.port("RUNNER_PORT").pipe(Config.withDefault(34_431))
 })
 /**
- * One process of several. It listens on its address, and the others reach it there. Calls are not authenticated, so the address must be in a
- * private network of the platform.
+ * One process of a cluster. It listens on its address, and the others reach it there. Calls are not authenticated, so the address must be
+ * in a private network of the platform.
  */
 const oneOfSeveral = Layer.unwrapEffect(
   Effect.gen(function* () {

@@ -23,7 +23,7 @@ export const runnersOf = (nc: LeaseConnection, kv: LeaseBucket, timeoutMs = open
 
 /** The library uses 10 bits of a machine number. */
 const machinesMax = 1_024
-/** Several processes may write a runner's health at once. A write is tried this many times. */
+/** A write of a runner's health is tried this many times, because several processes may write it at once. */
 const healthAttemptsMax = 5
 
 /** Keeps this process's registration and its machine number alive. */

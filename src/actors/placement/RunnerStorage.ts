@@ -21,20 +21,23 @@ export interface Timing {
   readonly shards: number
   readonly refreshMs: number
 }
-/** A write fails after this share of the time between two refreshes, so it has ended before the next one. */
+/** The time limit of a write, as a share of the time between two refreshes, so that it ends before the next refresh. */
 const operationShare = 0.6
 /**
- * An unconfirmed lease is given up this many refreshes before its end. The last good check may be just before that, the next one comes a
- * refresh later, and the library tries for one more refresh before it stops the actors.
+ * A lease that cannot be confirmed is given up this many refreshes before its end. The last successful check may be just before that
+ * moment, the next check comes one refresh later, and the library tries for one more refresh before it stops the actors.
  */
 const marginRefreshes = 2.2
 /** Pause between two looks for shards that other processes still hold. */
 const lookAgainAfterMs = 100
-/** The server removes the leases of a dead process in several steps, a quarter of a second apart: so long a process waits for the next one. */
+/**
+ * The server removes the leases of a dead process in several steps, a quarter of a second apart. A process that got some shards waits this
+ * long for the next step.
+ */
 const nextStepMs = 350
 /**
- * So many refreshes a process looks again for shards of which it got none. It is longer than the library waits for an answer, one refresh:
- * after an answer the library pauses for a second in which a lease may end, and after none it asks again at once.
+ * A process that got no shards looks again for this many refreshes. This is longer than the library waits for an answer, which is one
+ * refresh. Without an answer the library asks again at once, but after an answer it would pause for a second, in which a lease may end.
  */
 const looksForRefreshes = 1.5
 /** The library's storage of runners and shards, kept in the bucket, and the leases that it takes. */
@@ -85,7 +88,8 @@ export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Tim
         })
         const endMs = performance.now() + refreshMs * looksForRefreshes
         yield* look
-        // The actors of what was found wait for the answer, and the library pauses for a second after it.
+        // The actors of the found shards can only start after the answer, and the library pauses for a second after it. So the look ends
+        // soon after shards were found.
         const isDone = (nowMs: number) =>
           taken.size === wanted.length || nowMs >= endMs || (taken.size > 0 && nowMs - foundMs >= nextStepMs)
         while (!isDone(performance.now())) {
@@ -119,7 +123,9 @@ export const make = (nc: LeaseBucket.LeaseConnection, { shards, refreshMs }: Tim
     return { storage, leases: { of: leases.of } }
   })
 
-/** A process that can never hold a lease again is useless. It stops as on SIGTERM, and its service manager starts it again. */
+/**
+ * A process whose lease connection is closed can never hold a lease again. It stops as on SIGTERM, and its service manager starts it again.
+ */
 const endProcess = Effect.zipRight(
   Effect.logFatal("the connection that holds the leases closed for good, ending the process"),
   Effect.sync(() => process.kill(process.pid, "SIGTERM"))

@@ -16,7 +16,7 @@ export const Holder = Schema.Struct({ address: Schema.String, id: Schema.String,
 interface Held {
   revision: number
   readonly epoch: number
-  /** When the newest confirmed write was sent. The server's time to live starts later. */
+  /** When the newest confirmed write was sent. The server's time to live starts after that. */
   confirmed: MachineClocks.Instant
 }
 

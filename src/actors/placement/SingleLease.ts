@@ -13,10 +13,10 @@ type Holder = typeof Holder.Type
 const decode = Schema.decodeUnknownEither(Schema.parseJson(Holder))
 const encode = Schema.encodeSync(Schema.parseJson(Holder))
 
-/** Refreshes per life of a key. */
+/** How often a key is refreshed within its life. */
 const refreshesPerLife = 5
 
-/** Ends this process as SIGTERM does. A process whose actors another one runs is useless. */
+/** Ends this process as SIGTERM does, when another process has taken over its actors. */
 export class EndProcess extends Context.Reference<EndProcess>()("actors/placement/EndProcess", {
   defaultValue: () => Effect.sync(() => void process.kill(process.pid, "SIGTERM"))
 }) {}
@@ -34,8 +34,9 @@ export const holders = (nc: LeaseBucket.LeaseConnection, kv: LeaseBucket.LeaseBu
   })
 
 /**
- * The lease of a process that runs every actor of a group. `endProcess` is run when it is lost. The newest such process has it: one that starts writes its key, and the process
- * before hears of it, loses its lease and ends. The epoch is the revision of the first write, so it grows from process to process.
+ * The lease of a single process on all actors of a group. `endProcess` runs when the lease is lost. The newest process has the lease: when
+ * it starts it writes its key; the previous process sees the write, loses its lease and ends. The epoch is the revision of the first write,
+ * so it grows from process to process.
  */
 export const make = (group: ActorGroups.Name, endProcess: Effect.Effect<void>) =>
   Effect.gen(function* () {
@@ -60,7 +61,8 @@ export const make = (group: ActorGroups.Name, endProcess: Effect.Effect<void>) =
         )
         yield* endProcess
       })
-    // A process in its first write does not know its epoch. It began after us, because our own first write came before this subscription.
+    // A first write has epoch 0, because its revision is not known yet. Such a process started later than this one, whose first write came
+    // before this subscription.
     const isNewer = (other: Holder) => other.id !== me.id && (other.epoch === 0 || other.epoch > epoch)
     const runFork = yield* Effect.map(
       Effect.runtime(),

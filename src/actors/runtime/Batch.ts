@@ -5,17 +5,20 @@ import { type JetStream, NatsError, type PublishOptions } from "../../streams/Je
 import type { Board, Outcome, Place, Published, Unfit } from "./Board.ts"
 import { Replaced } from "./Leases.ts"
 
-/** An output on its way, and the one that is sent after it. */
+/** An output that is being sent, and the one that is sent after it. */
 interface Sending extends Place {
   readonly message: Published
   next: Sending | undefined
 }
-/** Lanes that are sent at the same time, each one's messages one after the other: the first of each that is not acknowledged yet. */
+/**
+ * Lanes, which are sent at the same time. A lane sends its messages one at a time, and is represented by its first message that is not
+ * acknowledged yet.
+ */
 export type Batch = Array<Sending | undefined>
 
 /** The most lanes that are sent at the same time. */
 const concurrency = 256
-/** The most that a message's headers take of the server's size limit. */
+/** The part of the server's size limit that is reserved for a message's headers. */
 const headersBytesMax = 1_024
 const isServed = (place: Place, to: Place | undefined): boolean => to !== undefined && OutputPlace.isAtOrBefore(place, to)
 
@@ -23,7 +26,7 @@ const isServed = (place: Place, to: Place | undefined): boolean => to !== undefi
 export const of = (outputs: ReadonlyArray<{ readonly seq: number; readonly message: Published }>): Batch => {
   const batch: Batch = []
   const lasts = new Map<string, Sending>() // by lane
-  // Without a message that covers another subject, lanes and subjects are the same.
+  // If no message covers another subject, there is one lane for each subject.
   const newest = outputs.some(({ message }) => message.covers !== undefined) ? new Map<string, Sending>() : lasts // by subject
   for (const { seq, message } of outputs) {
     const { covers, subject } = message
@@ -50,7 +53,10 @@ const encode = ({ encode, covers }: Published, published: ReadonlyMap<string, nu
 }
 const unfitOf = ({ message, seq }: Sending, reason: string): Unfit => ({ subject: message.subject, seq, reason })
 
-/** The header of a place, as a text and as options of a publish. The thousands of outputs of one input share the newest one. */
+/**
+ * Makes the header of a place, as a text and as publish options. It remembers the newest one, because an input has thousands of outputs
+ * with the same place.
+ */
 const headersOfPlaces = () => {
   let newest: { readonly place: OutputPlace.OutputPlace; readonly header: string; readonly options: PublishOptions } | undefined
   return ({ epoch, recordCreatedMs }: Board, { nth, seq }: Place) => {
@@ -70,12 +76,12 @@ const headersOfPlaces = () => {
   }
 }
 
-/** Streams by subject of the messages that the server may have stored without remembering their ids. */
+/** The stream of each subject with a message that the server may have stored without remembering its id. */
 export const unsureOf = (batch: Batch): ReadonlyMap<string, string> => {
   const unsure = batch.flatMap((first) => (first?.message.isShortLived === true ? [first.message] : []))
   return new Map(unsure.map(({ stream, subject }) => [subject, stream]))
 }
-/** What is open in one attempt to send a batch. */
+/** The state of one attempt to send a batch. */
 interface Attempt {
   readonly to: Board
   readonly batch: Batch
@@ -83,14 +89,20 @@ interface Attempt {
   failure: NatsError | Replaced | undefined
 }
 
-/** Check before each message: a slow server may delay a batch for longer than a lease lasts. */
+/**
+ * True if this process still owns the actor. Check it before each message, because a slow server may delay a batch for longer than a lease
+ * lasts.
+ */
 const maySend = (attempt: Attempt): boolean => {
   const { to } = attempt
   if (!to.lease.isHeld()) attempt.failure ??= new Replaced({ key: to.key })
   return attempt.failure === undefined
 }
 
-/** Sends the next message of a lane. Answers false if nothing was sent, and else calls `done` with the lane once it is decided. */
+/**
+ * Sends the next message of a lane. Returns false if nothing was sent. Otherwise it calls `done` with the lane when the message is
+ * acknowledged or has failed.
+ */
 const step = ({ send, payloadMax }: JetStream) => {
   const headersOf = headersOfPlaces()
 
@@ -117,7 +129,8 @@ const step = ({ send, payloadMax }: JetStream) => {
     const sending = attempt.batch[lane] as Sending
     const { isShortLived, subject } = sending.message
     const { header, options } = headersOf(attempt.to, sending)
-    // The epoch is part of the id. Otherwise the server would take a late output of a replaced process for its successor's, and drop the latter.
+    // The epoch is part of the id. Otherwise, after a late output of a replaced process, the server would drop its successor's output as a
+    // duplicate.
     send(subject, data, isShortLived === true ? options : { ...options, msgId: `${subject}:${header}` }, (result) => {
       const { to, batch, outcome } = attempt
       if (result instanceof NatsError) attempt.failure ??= result

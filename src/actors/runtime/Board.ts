@@ -12,13 +12,13 @@ export interface Published {
   readonly encode: (coveredSeq: number | undefined) => Uint8Array
   readonly covers?: { readonly stream: string; readonly subject: string }
   /**
-   * True for a value that a newer one soon replaces. The server then does not remember its id for two minutes: of thousands of values a second
-   * these take hundreds of megabytes. Before it is sent again, its subject's newest message says whether it is stored.
+   * True for a value that a newer one soon replaces. It is sent without a message id, because the ids of thousands of values a second would
+   * take hundreds of megabytes of the server's memory. Before it is sent again, the subject's newest message shows whether it was stored.
    */
   readonly isShortLived?: boolean
 }
 
-/** Identifies an output on its subject: the record sequence that caused it, and its number among those the same sequence caused there. */
+/** Identifies an output on its subject: the record sequence that caused it, and its number among the outputs of that sequence there. */
 export type Place = Pick<OutputPlace.OutputPlace, "seq" | "nth">
 
 /** What one run of an actor knows about the subjects on which it publishes. */
@@ -34,7 +34,9 @@ export interface Board {
   readonly published: Map<string, number>
   /** The last output that an earlier run published on a subject. */
   readonly servedTo: Map<string, Place>
-  /** Streams in which all of the run's subjects were read: a subject that is missing here has no message there. */
+  /**
+   * Streams in which the newest messages of all the run's subjects were read. A subject that is not in `published` has no message there.
+   */
   readonly wholeStreams: Set<string>
 }
 
@@ -64,8 +66,9 @@ export const make = (key: string, lease: Lease, recordCreatedMs: number): Board 
 })
 
 /**
- * Records the newest message of a subject. Epochs fall when the bucket that counts them was made again. Readers would then refuse the outputs of
- * a process that holds the lease, so its epoch follows the one that it finds.
+ * Records the newest message of a subject. If the bucket that counts epochs was deleted and made again, the lease's epoch may be smaller
+ * than that of the newest message. Readers would then refuse the outputs of the process that holds the lease, so its epoch is raised above
+ * the one that it finds.
  */
 export const note = (to: Board, { subject, seq, header }: Pick<Message, "subject" | "seq" | "header">): void => {
   to.published.set(subject, seq)

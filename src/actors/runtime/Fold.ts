@@ -15,16 +15,16 @@ export interface Run<S> {
   /** Newest record sequence that was folded. */
   seq: number
   /**
-   * Outputs up to this sequence are not published. Either an earlier run has published all of them, or the state includes keyframes up to there,
-   * and the outputs would mix two instants.
+   * Outputs up to this sequence are not published. Either an earlier run has published all of them, or the state includes keyframes that
+   * were written up to there, so the outputs would mix prices of two times.
    */
   silentUntilSeq: number
   readonly recordCreatedMs: number
   /** The position of the stored snapshot; undefined before the first one is stored. */
   savedSeq: number | undefined
-  /** When it was stored, on the clock of `performance.now()`. */
+  /** When the snapshot was stored, on the clock of `performance.now()`. */
   savedAtMs: number
-  /** True if anything but clocks was folded since. */
+  /** True if anything but clocks was folded since the snapshot. */
   isChanged: boolean
   /** When the next snapshot is due, on the clock of `performance.now()`. */
   saveAtMs: number

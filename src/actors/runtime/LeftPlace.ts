@@ -8,8 +8,8 @@ import type { Snapshots } from "../../streams/Snapshots.ts"
 import type * as Board from "./Board.ts"
 
 /**
- * A run that ended without a snapshot is continued from its last output, if that is not older: a process that was killed is replaced within
- * seconds. After a longer break the newest keyframes are the start.
+ * A run that ended without a snapshot is continued from its last output, if that output is at most this old: a killed process is replaced
+ * within seconds. After a longer break the next run starts from the newest keyframes.
  */
 const continuesWithinMs = 600_000
 
@@ -17,7 +17,7 @@ const continuesWithinMs = 600_000
 export interface Left extends Keyframes.Position {
   /** True if that run had published all that it had folded. */
   readonly isSettled: boolean
-  /** Market time there, UNIX ms; NaN if no account streamed in the minute before. */
+  /** Market time at the place, UNIX ms; NaN if no account streamed in the minute before. */
   readonly marketMs: number
   /** The clock frames of the last seconds before the place come after this sequence. */
   readonly clocksAfterSeq: number
@@ -36,7 +36,7 @@ export const make = (jetStream: JetStream, snapshots: Snapshots) => {
       Option.map((message: Message): Keyframes.Position => ({ seq: message.seq, storedMs: message.timeMs }))
     )
 
-  /** The newest message of the record that an earlier run published an output for. */
+  /** The newest message of the record for which an earlier run published an output. */
   const served = (board: Board.Board, { firstSeq, lastSeq }: Span) =>
     Effect.gen(function* () {
       const seq = Math.max(...Array.from(board.servedTo.values(), (place) => place.seq))
@@ -52,7 +52,7 @@ export const make = (jetStream: JetStream, snapshots: Snapshots) => {
       return { ...position, isSettled, marketMs, clocksAfterSeq: from - 1 }
     }).pipe(Effect.provideService(JetStream, jetStream))
 
-  /** The place of a snapshot that this version cannot use, else that of the newest output. */
+  /** Returns the place of a snapshot that this version cannot use, or else that of the newest output. */
   return (board: Board.Board, record: Span) =>
     Effect.gen(function* () {
       const saved = Option.filter(

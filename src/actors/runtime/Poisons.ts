@@ -3,14 +3,14 @@ import type { NatsError } from "../../streams/JetStream.ts"
 import type { Refused } from "./DeadLetters.ts"
 import type { Poisoned, Run } from "./Fold.ts"
 
-/** Poisonous messages remembered per actor; the oldest is forgotten first. */
+/** The most poison messages to remember for each actor; the oldest is forgotten first. */
 const poisonMax = 1_000
 
 type DeadLetter = (actor: string, message: Refused, reason: string) => Effect.Effect<void, NatsError>
 
 /** Remembers on which record sequences a decider threw, so that the actor's next run skips them. */
 export const make = (deadLetter: DeadLetter) => {
-  /** By actor and record, because another record's sequences mean other messages. */
+  /** By actor and record, because the same sequence is another message in another record. */
   const byRun = new Map<string, Set<number>>()
   const none: ReadonlySet<number> = new Set()
   const keyOf = ({ key, recordCreatedMs }: Run<unknown>) => `${key} ${recordCreatedMs}`

@@ -7,7 +7,7 @@ import * as Record from "../../streams/Record.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import type { Left } from "./LeftPlace.ts"
 
-/** An underlying that was never streamed for a whole minute has no keyframe. Its record is read from this long ago on, ms. */
+/** An underlying that was never streamed for a whole minute has no keyframe. Its messages are read from this long ago, ms. */
 const withoutKeyframeMs = Keyframe.everyMs + 10_000
 const lookUpsMax = 8
 
@@ -15,7 +15,7 @@ export interface Given {
   readonly setup: { readonly frames: ReadonlyArray<string>; readonly references: ReadonlyArray<string> }
   readonly underlyings: ReadonlyArray<Keyframes.Underlying>
   readonly keyframes: ReadonlyArray<Message>
-  /** What the record held before anything of the start was read. */
+  /** The record's range of sequences before the start read anything. */
   readonly record: { readonly firstSeq: number; readonly lastSeq: number }
   /** The position at which an earlier run ended. */
   readonly leftAt: Option.Option<Left>
@@ -83,7 +83,8 @@ export const find = (given: Given) =>
     const starts = [...Option.toArray(behindKeyframes), ...Option.toArray(behindDefinitions)]
     const isSilent = starts.length === 0
     const afterSeq = isSilent ? yield* beforeNewestClock(given) : Math.min(...starts)
-    // The definitions were read after `record`. One that came later has to be in what follows, also if the first clock came behind it.
+    // The definitions were read after `record`. A definition that came later must be among the messages to fold, even if the first clock
+    // came after it.
     const knownSeq = Math.min(afterSeq, record.lastSeq)
     const place: Place = { afterSeq: Math.max(knownSeq, record.firstSeq - 1, 0), isSilent }
     return place

@@ -96,10 +96,10 @@ export const make = (poisons: Poisons) =>
     const foldAll = StartFold.make(jetStream, poisons)
 
     /**
-     * Begins at the newest keyframes. If this version cannot use the snapshot, it begins at keyframes long enough before the snapshot's position
-     * (`Keyframe.settledBy`): from that position on it publishes what an uninterrupted run publishes. The newest references are folded first, because
-     * keyframes mean nothing without them. Accounts write their keyframes at different times, and the fold begins at the oldest: until it reaches the
-     * newest, the state holds prices that came later.
+     * Begins at the newest keyframes. If this version cannot use the snapshot, it begins at keyframes long enough before the snapshot's
+     * position (`Keyframe.settledBy`), so that from that position on it publishes what an uninterrupted run publishes. The newest
+     * references are folded first, because keyframes cannot be read without them. Accounts write their keyframes at different times, and
+     * the fold begins at the oldest keyframe. Until it reaches the newest keyframe, the state contains prices from later in the record.
      */
     const startWithoutSnapshot = <S, O extends { readonly seq: number }>(
       setup: Setup<S, O>,

@@ -1,4 +1,4 @@
-/** What follows the folding of a batch: publishing, dead letters and snapshots. */
+/** The work after folding a batch: publishing, dead letters and snapshots. */
 import { Effect } from "effect"
 import type { JetStream, Message } from "../../streams/JetStream.ts"
 import type { Snapshots } from "../../streams/Snapshots.ts"
@@ -34,7 +34,10 @@ export const make = (jetStream: JetStream, snapshots: Snapshots, poisons: Poison
       })
     })
 
-  /** True if the state differs from the stored one by more than market time, or if so much time has passed that it should not be folded again. */
+  /**
+   * True if the state differs from the stored one by more than market time, or if the stored one is so old that the clocks since then
+   * should not be folded again.
+   */
   const isDue = (run: Fold.Run<unknown>) => run.isChanged || performance.now() - run.savedAtMs > idleSaveMs
 
   /** If a snapshot cannot be saved the run goes on: the previous snapshot is older, but still correct. */
@@ -61,7 +64,7 @@ export const make = (jetStream: JetStream, snapshots: Snapshots, poisons: Poison
       return unfit.length === 0 ? Effect.void : Effect.forEach(unfit, bury, { discard: true })
     })
 
-  /** The rare part of settling; true when the run must end and rebuild. */
+  /** Handles what few batches have: refused messages, definitions and ends. True if the run must end and rebuild. */
   const settleRest = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Fold.Run<S>, folded: Fold.Folded) =>
     Effect.gen(function* () {
       for (const message of folded.definitions) yield* logDefinition(message)
@@ -76,7 +79,7 @@ export const make = (jetStream: JetStream, snapshots: Snapshots, poisons: Poison
       return false
     })
 
-  /** Does everything that a folded batch leads to; true when the run must end and rebuild. */
+  /** Publishes a folded batch and does what else follows from it. True if the run must end and rebuild. */
   const settle = <S, O extends { readonly seq: number }>(setup: Setup<S, O>, run: Fold.Run<S>, folded: Fold.Folded) =>
     Effect.suspend(() => {
       const rest = () =>

@@ -5,7 +5,10 @@ import type { Message } from "../../streams/JetStream.ts"
 import type * as Board from "./Board.ts"
 
 export interface StrategiesOf {
-  /** True for the definition of a strategy of this actor; false for another's, and for one that ended. Left: why nobody can read it. */
+  /**
+   * True for the definition of a strategy of this actor. False for a strategy of another actor or one that ended. Left: why the message
+   * cannot be read.
+   */
   readonly takes: (message: Message) => Either.Either<boolean, string>
   /** The output subjects of a strategy, by its definition's subject. */
   readonly outputs: (subject: string) => ReadonlyArray<OutputSubject>
@@ -23,7 +26,7 @@ export interface Setup<S, O extends { readonly seq: number }> {
   readonly key: string
   /** Identifies the layout of the decider's state. A snapshot with another layout is not used. */
   readonly layout: string
-  /** The decider under the rules in force; asked for again at each batch. */
+  /** Returns the decider under the rules in force. It is called for each batch. */
   readonly decider: () => Decider<S, RecordInput.RecordInput, O>
   /** Subjects of the frames to fold. */
   readonly frames: ReadonlyArray<string>
@@ -32,8 +35,8 @@ export interface Setup<S, O extends { readonly seq: number }> {
   /** Subjects of interruptions, if the decider takes them. */
   readonly breaks?: ReadonlyArray<string>
   /**
-   * For an actor of strategies. It folds the definitions of all strategies, each at its place in the record, because a strategy may leave one
-   * actor for another there.
+   * Only for an actor of strategies. It folds the definitions of all strategies, each at its place in the record, because a strategy may
+   * move from one actor to another there.
    */
   readonly strategies?: StrategiesOf
   readonly route: (output: O) => Board.Published

@@ -11,7 +11,7 @@ import type { Setup } from "./Setup.ts"
 export const make = (jetStream: JetStream, poisons: Poisons) => {
   const deadLetter = DeadLetters.send(jetStream)
 
-  /** What a start folds causes no outputs, except that a strategy that cannot be computed becomes a dead letter. */
+  /** A start publishes no outputs of what it folds, except the dead letter of a strategy that cannot be computed. */
   const sendLetter = <S, O extends { readonly seq: number }>({ name, route }: Setup<S, O>, output: O) => {
     const { encode, stream, subject } = route(output)
     if (stream !== DeadLetters.stream) return Effect.void

@@ -16,13 +16,13 @@ import { RecordActor } from "../runtime/RecordActor.ts"
 import * as RuledDecider from "../runtime/RuledDecider.ts"
 
 export const kind = "strategies"
-/** Before, each strategy had an actor of its own, of this kind. */
+/** The kind of actor of earlier versions, which had a separate actor for each strategy. */
 export const formerKind = "m2m"
 /** Change it whenever the decider's state changes its layout. */
 export const layout = "m2m-12"
 
 const toBytes = new TextEncoder()
-/** Groups of strategies that are remembered per process; a full list is cleared, and definitions are decoded again. */
+/** The most groups of strategies to remember in a process. A full list is cleared, and definitions are then decoded again. */
 const groupsMax = 100_000
 
 /** The key of the actor that values every strategy over exactly these underlyings. */
@@ -33,7 +33,7 @@ export const keyOf = (definition: StrategyDefinition.Definition): string => key(
 const underlyingsOf = (names: ReadonlyArray<string>): ReadonlyArray<Instrument.Underlying> =>
   names.flatMap((exchange, at) => (at % 2 === 0 ? [{ exchange, name: names[at + 1] ?? "" }] : []))
 
-/** Subjects of marks that are remembered per process; a full list is cleared. */
+/** The most subjects of marks to remember in a process. A full list is cleared. */
 const subjectsMax = 100_000
 /** The subject of each strategy's marks. Making the text costs as much as the mark's body, four times a second for each strategy. */
 const markSubjects = new Map<number, { readonly owner: string; readonly subject: string }>()
@@ -68,7 +68,7 @@ export const route = (output: M2mDecider.Output): Published => {
     case "refused":
       return {
         stream: DeadLetters.stream,
-        // Each strategy has a subject of its own, so that one letter never counts as another's.
+        // Each strategy has a separate subject, so that its dead letter is never taken for a duplicate of another's.
         subject: Subjects.deadLetter([kind, output.owner, output.strategyId].join(" ")),
         encode: () => toBytes.encode(JSON.stringify(output.message))
       }
@@ -86,7 +86,7 @@ const outputsOf = (definition: string) => {
       ]
 }
 
-/** The key of the actor that takes a definition; undefined if the strategy ended. Left: why nobody can read it. */
+/** The key of the actor that takes a definition; undefined if the strategy ended. Left: why the definition cannot be read. */
 type Group = Either.Either<string | undefined, string>
 
 const readGroup = (message: Message): Group => {
@@ -95,7 +95,7 @@ const readGroup = (message: Message): Group => {
   return Either.right(input._tag === "Definition" && input.definition.ended !== true ? keyOf(input.definition) : undefined)
 }
 
-/** Answers the group of a definition's message. Each message is decoded once for all actors of the process. */
+/** Finds the group of a definition's message. Each message is decoded once for all actors of the process. */
 const groups = () => {
   const known = new Map<string, { readonly seq: number; readonly group: Group }>() // by subject
   return (message: Message): Group => {

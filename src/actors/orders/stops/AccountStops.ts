@@ -9,14 +9,16 @@ import * as Metrics from "../Metrics.ts"
 import * as RepeatedFailure from "../RepeatedFailure.ts"
 import * as TaskRun from "../TaskRun.ts"
 
-/** The loss of an account that may be stopped is compared with its limit this often. A live account costs the broker one request each time. */
+/**
+ * How often the loss of an account with such a limit is compared with it. For a live account each comparison sends the broker one request.
+ */
 const lookEvery = "2 seconds"
-/** After a look at which the profit was not known. */
+/** The pause after a look at which the profit was not known. */
 const unknownEvery = "10 seconds"
 
 /**
- * Stops the account when its loss of today has reached the limit, where the limit asks for a stop. The store makes one of several processes the
- * one that does it. An executor that lost its account does nothing, because its figures may be old.
+ * Stops the account when today's loss has reached a limit that asks for a stop. If several processes try, the store lets only one of them
+ * do it. An executor that lost its account does nothing, because its figures may be old.
  */
 export const run = (desks: TaskRun.Desks) =>
   Effect.gen(function* () {

@@ -7,12 +7,12 @@ import { MarketClock } from "../../../streams/MarketClock.ts"
 import { RuleBook } from "../../../streams/RuleBook.ts"
 import type { Venue } from "../Venue.ts"
 
-/** Trades of one day whose charges are counted. An account has at most 5,000 orders a day. */
+/** The most trades of one day whose charges are counted. An account has at most 5,000 orders a day. */
 const tradesMax = 100_000
 
 /**
- * The day's profit of a live account: the broker's marks of all positions at its own newest prices, less the charges of the day's trades as
- * the account's state has them.
+ * The day's profit of a live account: the broker's marks of all positions at its own newest prices, less the charges of the day's trades in
+ * the account's state.
  */
 export const live = (account: string, positions: Venue["positions"]) =>
   Effect.gen(function* () {

@@ -19,9 +19,9 @@ import * as TaskRun from "../TaskRun.ts"
 
 /** How long a cancellation or a closing order is tried. */
 const deadlineMs = 60_000
-/** Where something is left, the order book may be as old as this. */
+/** How old a reading of the order book may be while the status is incomplete. */
 const bookAgeMsMax = 5_000
-/** With these waits the rounds of closing orders take about a quarter of an hour. */
+/** The pauses between the eight rounds of closing orders add up to about ten minutes. Each round may also wait for its orders. */
 const rounds = { roundsMax: 8, waitMs: 5_000, waitMsMax: 300_000, openMsMax: 300_000 } as const
 /** A closing order is sent at the market, within the protection that the broker chooses. */
 const automaticProtection = new Money.Decimal(-1)
@@ -47,9 +47,9 @@ const shownOf = (orders: ReadonlyArray<Order>, mayCancel: (order: Order) => bool
     mayCancel: mayCancel(order)
   }))
 
-/** How a stop is called in the keys of its tasks. */
+/** The name of a stop in the keys of its tasks. */
 const nameOf = ({ scope, stopId }: Stored) => (scope === "account" ? TaskNames.accountStopId(stopId) : stopId)
-/** The rule that withdraws a task, and the words for what is stopped. */
+/** The type and the message of the error with which a stop withdraws tasks. */
 const stopOf = ({ accountId, scope, strategyId }: Stored) =>
   scope === "account"
     ? { type: "account_stop", message: `account ${accountId} is stopped` }
@@ -58,9 +58,9 @@ const stopOf = ({ accountId, scope, strategyId }: Stored) =>
 type Found = Pick<SquareOff.Facts, "orders" | "trades" | "positions" | "isSettled">
 
 /**
- * What a strategy's orders have made in the account, by the book and the trades. What an account holds, by the broker's own positions, which
- * count once they have every fill of the book, or stay as they are for as long as an order may be unknown: the positions have other
- * quantities where a person converted one to another product.
+ * Finds what has to be closed. For a strategy: the result of its orders in the account, by the book and the trades. For an account: the
+ * broker's positions. They are used once they include every fill of the book, or once book and positions have not changed for `horizonMs`:
+ * if a person converted a position to another product, they never agree.
  */
 const makeFound = (desks: TaskRun.Desks) =>
   Effect.gen(function* () {
@@ -77,7 +77,7 @@ const makeFound = (desks: TaskRun.Desks) =>
     const ofAccount = (stored: Stored, tags: ReadonlySet<string>, book: ReadonlyArray<Order>) =>
       Effect.gen(function* () {
         const { mode, status, stopId } = stored
-        // While a person is asked to look, orders that the person places elsewhere are left alone.
+        // While a person has to look, orders that the person places elsewhere are left alone.
         const orders = shownOf(book, ({ tag }) => status === "running" || (tag !== null && tags.has(tag)))
         const rows = yield* desks[mode].orders.positions
         const positions = SquareOff.closable(rows)
@@ -86,14 +86,14 @@ const makeFound = (desks: TaskRun.Desks) =>
         const before = seen.get(stopId)
         const now = before?.text === text ? before : { text, sinceMs: nowMs }
         seen.set(stopId, now)
-        // The platform's own fills and positions are one.
+        // On paper, fills and positions always agree, because the platform computes both.
         const isSettled = mode === "paper" || SquareOff.agree(rows, orders) || nowMs - now.sinceMs > desks[mode].policy.horizonMs
         return { orders, trades: [], positions, isSettled } satisfies Found
       })
     return { ofStrategy, ofAccount } as const
   })
 
-/** What a look knows of the strategy in the account, or of the account. */
+/** Reads the facts of one look at a strategy in the account, or at the account. */
 const makeFacts = (desks: TaskRun.Desks) =>
   Effect.gen(function* () {
     const repo = yield* SquareOffRepo
@@ -142,9 +142,9 @@ const makeFacts = (desks: TaskRun.Desks) =>
   })
 
 /**
- * Closes the positions of stopped strategies in this account, and of the account itself, where the stop asks for it. Everything is an order task with the protocol of all
- * tasks. A crash repeats the look; a round of closing orders is saved with the count of rounds in one transaction, which compares what the look
- * knew, so that each closing order is made once.
+ * Closes the positions of stopped strategies in this account, and of the account itself, if the stop asks for it. Every step is an order
+ * task with the usual protocol. After a crash the look is repeated. A round of closing orders and the count of rounds are saved in one
+ * transaction, which fails if the facts of the look have changed, so that each closing order is made once.
  */
 export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effect<void>) =>
   Effect.gen(function* () {
@@ -177,7 +177,7 @@ export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effe
         OwnTask.make(stored, TaskNames.squareOffKey(nameOf(stored), stored.rounds + 1, at), request, nowMs + deadlineMs)
       )
     }
-    /** Cancels what was not sent, and what is open. A task that is being sent now is not touched. */
+    /** Cancels tasks that were not sent, and open orders. A task that is being sent now is not touched. */
     const clear = (desk: TaskRun.Desk, stored: Stored, { cancel, withdraw }: SquareOff.Step, orders: ReadonlyArray<Order>) =>
       Effect.gen(function* () {
         const nowMs = yield* Clock.currentTimeMillis
@@ -196,7 +196,7 @@ export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effe
         }
       })
     const save = (desk: TaskRun.Desk, stored: Stored, change: Change) =>
-      // No order of the account passes the gate meanwhile, so that one that closes a position by hand is not sent beside the round.
+      // Meanwhile no order of the account passes the gate, so that a person's closing order is not sent at the same time as the round.
       desk.atGate.withPermits(1)(repo.save(stored, change, TaskRun.who))
 
     const lookAt = (stored: Stored) =>

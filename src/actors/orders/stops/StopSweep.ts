@@ -11,14 +11,14 @@ import * as RepeatedFailure from "../RepeatedFailure.ts"
 import type * as TaskRun from "../TaskRun.ts"
 
 const lookEvery = "1 second"
-/** While orders are stopped, a reading of the book may be as old as this. */
+/** How old a reading of the book may be while the account is stopped. */
 const bookAgeMsMax = 5_000
 /** How long a cancellation is tried. */
 const deadlineMs = 600_000
 
 const isVariety = (variety: string): variety is typeof Variety.Type => (Variety.literals as ReadonlyArray<string>).includes(variety)
 
-/** The cancellation of one order by one stop. Its key is the same after a crash, so it is made once. */
+/** The task with which a stop cancels an order. Its key is the same after a crash, so it is made once. */
 const cancellation = (
   { account, mode }: TaskRun.Desk,
   order: Order,

@@ -13,15 +13,15 @@ export const kind = "strategy-stops"
 
 /** Limits are read again this often. */
 const loadEvery = "1 second"
-/** Marks are filtered by strategy up to this many. Of more, all marks are read. */
+/** Up to this many strategies, marks are filtered by strategy. With more strategies, all marks are read. */
 const filtersMax = 500
-/** Postgres is asked again this often while it is away. Marks wait meanwhile. */
+/** While Postgres is away, it is asked again this often. Marks wait meanwhile. */
 const storeRetryEvery = "1 second"
 
 const subjectOf = ({ owner, strategyId }: Watched): string => Subjects.Mark.at({ owner, strategy: String(strategyId) })
 const isSame = (one: Watched | undefined, { maxLoss }: Watched): boolean => one?.maxLoss.equals(maxLoss) === true
 
-/** Stops strategies. The store makes one of several processes the one that does it. */
+/** Stops strategies. If several processes try, the store lets only one of them do it. */
 const makeStopping = Effect.gen(function* () {
   const repo = yield* StrategyLimitRepo
   return (it: Watched, profit: Money.Decimal) =>
@@ -37,8 +37,8 @@ const makeStopping = Effect.gen(function* () {
 })
 
 /**
- * Compares every mark of strategies that have a limit with it. It begins with the newest mark of each strategy, so that a loss that was
- * reached while nobody looked stops the strategy, unless it has recovered meanwhile. Marks of other strategies are not read: there are
+ * Compares every mark of a strategy that has a limit with the limit. It begins with each strategy's newest mark, so that a loss that was
+ * reached while no process ran stops the strategy, unless it has recovered. Marks of other strategies are not read, because there are
  * thousands a second.
  */
 export const make = Effect.gen(function* () {
@@ -59,7 +59,7 @@ export const make = Effect.gen(function* () {
         if (total_pnl !== null && StrategyLimits.isReached(it.maxLoss, total_pnl)) yield* stop(it, total_pnl)
         return undefined
       })
-    /** The limits of now. The newest mark is compared with a limit that is new, because no other mark may follow. */
+    /** Loads the present limits. A new limit is compared with the newest mark at once, because no other mark may follow. */
     const load = Effect.gen(function* () {
       const all = yield* repo.watched
       const before = watched
