@@ -7,7 +7,7 @@ export const ExecutorStatus = Schema.Struct({
   account_id: Schema.String,
   /** ready: it reads and runs tasks · failed: it cannot, see detail · disabled: ORDER_EXECUTOR is off, and tasks wait in Postgres. */
   state: Schema.Literal("ready", "failed", "disabled"),
-  /** Also of one that is ready: why its orders wait. */
+  /** Why it failed, or why the orders of a ready executor wait; null otherwise. */
   detail: Schema.NullOr(Schema.String)
 })
 export type ExecutorStatus = typeof ExecutorStatus.Type

@@ -1,6 +1,9 @@
 import { Schema } from "effect"
 
-/** sys.store.<process>: the streams that NATS answers for but does not store, each second while there are any, and once when there are none. */
+/**
+ * sys.store.<process>: the streams for which NATS answers publishes without storing them. It is published each second while there are any,
+ * and once when there are none left.
+ */
 export const StoreFaults = Schema.Struct({
   v: Schema.Literal(1),
   as_of: Schema.String,
@@ -9,7 +12,7 @@ export const StoreFaults = Schema.Struct({
   faults: Schema.Array(
     Schema.Struct({
       stream: Schema.String,
-      /** When the first publish was given that is not stored. */
+      /** When the first publish that is not stored was sent. */
       since: Schema.String,
       /** The server's own words; null if it says nothing. */
       reason: Schema.NullOr(Schema.String)

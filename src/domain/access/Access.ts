@@ -1,20 +1,20 @@
 import { Schema } from "effect"
 
-/** What a user may do: a viewer reads, a trader also changes what is his own, an administrator also what concerns everybody. */
+/** What a user may do: a viewer reads; a trader also changes what belongs to him; an administrator also changes what concerns everybody. */
 export const Role = Schema.Literal("viewer", "trader", "admin")
 export type Role = typeof Role.Type
 
 const ranks = { viewer: 0, trader: 1, admin: 2 } as const satisfies Record<Role, number>
 export const isAtMost = (role: Role, max: Role): boolean => ranks[role] <= ranks[max]
 
-/** The role of a token's claim. A token without one, or with a name that is not ours, is a trader's. */
+/** The role that a token's claim names. Without a claim, or with an unknown name, the role is trader. */
 export const roleOf = (claim: unknown): Role => (claim === "admin" || claim === "viewer" ? claim : "trader")
 
 export type Verb = "read" | "write"
 export interface Need {
   readonly group: string
   readonly verb: Verb
-  /** The least role that may do it. */
+  /** The lowest role that may make the request. */
   readonly role: Role
 }
 
@@ -37,7 +37,7 @@ const computations: ReadonlySet<string> = new Set([
   "/orders/margins",
   "/indicators/batch"
 ])
-/** A WebSocket whose subscriptions stay after it. */
+/** WebSockets whose subscriptions stay after the connection has ended. */
 const writingSockets: ReadonlySet<string> = new Set(["/indicators/stream"])
 
 /** Requests that concern everybody. `*` is any one part of a path. */
@@ -55,7 +55,10 @@ const isOf = (path: string, pattern: string): boolean => {
 const isAdministrators = (method: string, path: string): boolean =>
   ofAdministrators[method]?.some((pattern) => isOf(path, pattern)) === true
 
-/** Paths that decide which orders are sent, whatever their first part. A key for strategies alone must not lift a limit. */
+/**
+ * Paths that decide which orders are sent, so they belong to the group of orders whatever their first part: a key for strategies alone must
+ * not lift a limit.
+ */
 const ofOrders = ["/strategies/*/limits", "/strategies/*/limits/release"]
 
 const firstPart = (path: string): string => path.split("/", 2)[1] ?? ""
@@ -72,7 +75,9 @@ export const needOf = (method: string, path: string): Need => {
 }
 
 const scope = /^(?:\*|[a-z]+(?:-[a-z]+)*):(?:read|write)$/
-/** `<group>:read` or `<group>:write`; `*` is every group. To write is not to read: a key that does both has both. */
+/**
+ * `<group>:read` or `<group>:write`; `*` is every group. A write scope does not include reading, so a key that does both has both scopes.
+ */
 export const Scope = Schema.String.pipe(
   Schema.filter((text) => scope.test(text), {
     message: () => "expected <group>:read or <group>:write, such as strategies:read or *:read",
@@ -81,9 +86,9 @@ export const Scope = Schema.String.pipe(
 )
 export const scopeGroup = (text: string): string => text.split(":", 1)[0] ?? ""
 
-/** Keys are made and ended by their owner, who is signed in. Otherwise a stolen key could make another one. */
+/** Only a signed-in owner makes and ends keys. Otherwise a stolen key could make another one. */
 const keysGroup = "api-keys"
-/** Whoever holds a key may ask whose it is. */
+/** The group in which the holder of any key may ask whose key it is. */
 const openGroup = "auth"
 
 export interface Holder {
@@ -92,13 +97,13 @@ export interface Holder {
   readonly key: { readonly scopes: ReadonlyArray<string> } | null
 }
 
-/** The scopes that a key needs; undefined if no key may do it. */
+/** The scopes that a key needs, none for the open group; undefined if no key may make the request. */
 export const keyScopes = ({ group, verb }: Need): ReadonlyArray<string> | undefined => {
   if (group === keysGroup) return undefined
   return group === openGroup ? [] : [`${group}:${verb}`]
 }
 
-/** Why the holder may not do it; undefined if the holder may. */
+/** Why the holder may not make the request; undefined if it is allowed. */
 export const refusalOf = ({ role, key }: Holder, { group, verb, role: least }: Need): string | undefined => {
   if (group === openGroup) return undefined
   if (!isAtMost(least, role)) return `needs the role ${least}`

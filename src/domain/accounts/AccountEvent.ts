@@ -17,7 +17,7 @@ const of = <Kind extends string, A, I>(kind: Kind, detail: Schema.Schema<A, I>) 
 /** When the session's token dies, ISO 8601; null if the rulebook does not say it. */
 const SessionDetail = Schema.Struct({ token_dies_at: Schema.NullOr(Schema.String) })
 
-/** A basket of which a task failed, and what became of each of its orders. */
+/** A basket in which a task failed, and the present state of each of its orders. */
 const CompensationDetail = Schema.Struct({
   basket_id: Schema.String,
   status: Schema.Literal("open", "not_needed", "running", "done", "incomplete"),
@@ -33,8 +33,8 @@ const CompensationDetail = Schema.Struct({
 })
 
 /**
- * A stop of a strategy that has orders in the account. stopped: it opens no position any more. released: it may again. The other states say how
- * far its positions are closed in this account, in the orders of `mode`.
+ * A stop of a strategy that has orders in the account. stopped: it opens no more positions. released: it may open them again. The other
+ * states say how far its positions are closed in this account, in the orders of `mode`.
  */
 const StrategyStopDetail = Schema.Struct({
   strategy_id: Schema.Int,

@@ -2,11 +2,11 @@
 import type { TickerStatus } from "../market/TickerStatus.ts"
 import type { Health } from "./InstrumentPlacement.ts"
 
-/** A failure that lasts shorter is the reconnect's affair. */
+/** A shorter failure is ignored, because the connection reconnects by itself. */
 export const failsAfterMs = 2_000
 /** A connection may take this long until it is open. */
 export const opensWithinMs = 8_000
-/** Without a report for this long nothing is known. Another process takes a ticker over within nine seconds. */
+/** Without a report for this long the account's health is unknown. Another process takes over a ticker within nine seconds. */
 export const silentAfterMs = 5_000
 /** An account that failed gets its instruments back for a new try after this time, and after twice as long with each further failure. */
 export const againAfterMs = 15_000
@@ -20,7 +20,7 @@ export interface Report {
   /** Whether some connection that carries instruments is not open. */
   readonly isPartlyDown: boolean
   readonly needsLogin: boolean
-  /** How long the broker's refusal for too many requests still counts. */
+  /** How long the broker still limits the account because of too many requests, ms. */
   readonly limitedForMs: number
   readonly detail: string | null
 }
@@ -28,11 +28,11 @@ export interface Report {
 export interface Condition {
   readonly report: Report
   readonly limitedUntilMs: number
-  /** Since when it fails, or does not open; null while it does neither. */
+  /** The time since which it fails or does not open; null if neither is the case. */
   readonly failingSinceMs: number | null
   readonly streamingSinceMs: number | null
   readonly failures: number
-  /** Until then nothing is tried again. */
+  /** The account rests until this time: its instruments stay away. */
   readonly restsUntilMs: number
 }
 
@@ -53,11 +53,11 @@ const isFailing = ({ state, isPartlyDown }: Report): boolean =>
 
 const patienceMs = ({ state }: Report): number => (state === "connecting" ? opensWithinMs : failsAfterMs)
 
-/** Whether it fails for longer than it may. */
+/** True if it has failed for longer than is tolerated. */
 const hasFailed = (failingSinceMs: number | null, report: Report): boolean =>
   failingSinceMs !== null && report.atMs - failingSinceMs >= patienceMs(report)
 
-/** Takes a report in. */
+/** The condition after a report. */
 export const hear = (known: Condition | undefined, report: Report): Condition => {
   const { atMs } = report
   const limitedUntilMs = report.limitedForMs > 0 ? atMs + report.limitedForMs : 0
@@ -69,7 +69,7 @@ export const hear = (known: Condition | undefined, report: Report): Condition =>
   // An account that streams again needs no rest. Its failures still count for a while.
   const isBack = streamingSinceMs !== null && atMs - streamingSinceMs >= failsAfterMs
   const restsUntilMs = isBack ? 0 : (known?.restsUntilMs ?? 0)
-  // Each new failure counts once: during its rest it is known already.
+  // A failure counts once. During the rest that follows it is not counted again.
   const isNew = hasFailed(failingSinceMs, report) && atMs >= restsUntilMs
   return {
     report,
@@ -83,7 +83,7 @@ export const hear = (known: Condition | undefined, report: Report): Condition =>
 
 export interface Finding {
   readonly health: Health
-  /** Why it is not well. */
+  /** Why the account is not well; null if it is. */
   readonly reason: string | null
 }
 
@@ -100,7 +100,7 @@ export const of = (condition: Condition | undefined, nowMs: number): Finding => 
     : { health: "well", reason: null }
 }
 
-/** Whether what the ticker has subscribed comes. */
+/** True if the packets of the ticker's subscriptions arrive. */
 export const isDelivering = (condition: Condition | undefined, nowMs: number): boolean =>
   condition !== undefined &&
   condition.report.state === "streaming" &&

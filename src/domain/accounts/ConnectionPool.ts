@@ -15,14 +15,17 @@ export const defaultTokensMax = 1_000
 
 /** An open connection without market data for this long is mute while its instruments trade. */
 export const muteAfterMs = 60_000
-/** A connection that keeps falling mute may simply carry nothing that trades: each replacement doubles the patience, up to this many times. */
+/**
+ * A connection that becomes mute again and again may carry instruments that nobody trades. So each replacement doubles the time until the
+ * next one, up to this many times.
+ */
 const doublingsMax = 4
-/** So often a connection is replaced for one underlying that stays silent: its trading may have been halted. */
+/** A connection is replaced at most this many times for one underlying that stays silent, because trading in it may be halted. */
 const replacementsOfPartMax = 3
 
 /**
  * Times are UNIX ms. `dueSinceMs` is the instant since which data is due; undefined while none of its instruments trades. `part` names an
- * underlying whose packets came steadily; without it the whole connection is meant.
+ * underlying whose packets came steadily. Without it, the values are those of the whole connection.
  */
 export interface Hearing {
   readonly connection: number
@@ -39,7 +42,10 @@ export const silentMs = (nowMs: number, { openedMs, lastDataMs, dueSinceMs }: Om
 export interface Change {
   readonly subscribe: Wanted
   readonly unsubscribe: ReadonlyArray<number>
-  /** The connections that should carry new tokens. Where one has no room, or none is named, the first connection with room carries it. */
+  /**
+   * The connections that should carry new tokens. If that connection has no room, or none is named, the first connection with room carries
+   * the token.
+   */
   readonly on?: ReadonlyMap<number, number>
 }
 
@@ -54,7 +60,7 @@ export type Input =
   | { readonly _tag: "Check"; readonly atMs: number; readonly hearings: ReadonlyArray<Hearing> }
 
 export type Output =
-  /** The connection must carry exactly this; with nothing it closes. */
+  /** The connection must carry exactly these subscriptions. Without any it closes. */
   | { readonly _tag: "Want"; readonly connection: number; readonly wanted: Wanted }
   | { readonly _tag: "Already"; readonly token: number }
   /** The answer to a change: the tokens for which no connection has room, and those whose message did not leave in time. */
@@ -64,7 +70,7 @@ export type Output =
 
 interface Place {
   readonly mode: Mode
-  /** False until the messages have left. */
+  /** False until the messages were sent. */
   readonly isSent: boolean
   /** The mode that was last sent; null before the first one. */
   readonly sentMode: Mode | null
@@ -82,9 +88,9 @@ export interface State {
   /** The connection of each token. */
   readonly connectionOf: Map<number, number>
   readonly asks: Map<number, Ask>
-  /** How often a connection was replaced, for itself ("") or for an underlying, without staying alive since. */
+  /** How often each connection was replaced in a row, as a whole ("") or because of an underlying. */
   readonly replacements: Map<number, Map<string, number>>
-  /** Tokens since the start: subscribed, unsubscribed, and taken back because their message did not leave in time. */
+  /** Numbers of tokens since the start: subscribed, unsubscribed, and taken back because their message was not sent in time. */
   readonly totals: { subscribed: number; unsubscribed: number; late: number }
 }
 
@@ -117,7 +123,7 @@ const drop = (state: State, token: number, touched: Set<number>): void => {
   touched.add(connection)
 }
 
-/** The preferred connection, else the first one with room; a new one where none has; undefined where the account is full. */
+/** The preferred connection, or else the first one with room; a new one if none has room; undefined if the account is full. */
 const roomFor = (
   state: State,
   { connectionsMax: most = connectionsMax, tokensMax }: Settings,
@@ -186,7 +192,7 @@ const onSent = (state: State, connection: number, wanted: Wanted) => {
   return answered(state)
 }
 
-/** A new token goes; a changed mode returns to the one that was sent. */
+/** Rolls back a change that was not sent in time: a new token is removed, and a changed mode returns to the one that was sent. */
 const onExpired = (state: State, ask: number) => {
   const touched = new Set<number>()
   for (const token of state.asks.get(ask)?.pending ?? []) {
@@ -248,11 +254,11 @@ export const make = (settings: Settings): Decider<State, Input, Output> => ({
   }
 })
 
-/** The tokens whose messages have left, by connection. */
+/** The number of tokens whose messages were sent, by connection. */
 export const sentCounts = (state: State): ReadonlyMap<number, number> =>
   new Map(Array.from(state.connections, ([connection, places]) => [connection, [...places.values()].filter(({ isSent }) => isSent).length]))
 
-/** The tokens whose messages have left, with the mode that was sent. */
+/** The tokens whose messages were sent, with the mode that was sent. */
 export const sentModes = (state: State): Wanted =>
   new Map(
     [...state.connections.values()].flatMap((places) =>

@@ -1,5 +1,5 @@
 /**
- * What a broker says about an account, under Kite's own names (kite.trade/docs/connect/v3/orders, /portfolio, /user). Amounts are rupees as
+ * A broker's figures of an account, under Kite's own names (kite.trade/docs/connect/v3/orders, /portfolio, /user). Amounts are rupees as
  * decimals, and times are ISO 8601 UTC. Each shape is defined once and has two encodings: Kite's JSON, and ours.
  */
 import { Schema } from "effect"
@@ -61,7 +61,7 @@ const tradeOf = <A extends Amount>({ amount, time }: Encoding<A>) =>
     quantity: Schema.Int,
     transaction_type: Schema.Literal("BUY", "SELL"),
     fill_timestamp: time,
-    /** Kite gives the time of the day only. */
+    /** Kite gives only the time of day. */
     order_timestamp: TextOrNull,
     exchange_timestamp: Schema.NullOr(time)
   })

@@ -1,10 +1,10 @@
 /**
  * Which account streams which instrument, on which of its connections. An instrument has a home: the account of its subscription. While the
- * home is not well, another account of the same broker stands in for it. An instrument is added at its new place before it is dropped at the
- * old one, so that no packet is missed. The answer follows from what is placed now and from the accounts' health alone.
+ * home is not well, another account of the same broker stands in for it. An instrument is added at its new place before it is dropped at
+ * the old one, so that no packet is missed. The result depends only on the present places and the accounts' health.
  */
 
-/** `unknown`: nothing was heard of the account lately. What it has stays, and nothing new goes there. */
+/** `unknown`: the account has not reported lately. Its instruments stay there, and it gets no new ones. */
 export type Health = "well" | "unwell" | "unknown"
 
 export interface Account {
@@ -30,9 +30,9 @@ export interface Settings {
 
 export interface Question {
   readonly accounts: ReadonlyArray<Account>
-  /** By token, its home. A home that is not among the accounts streams nothing. */
+  /** The home of each wanted token. If the home is not among the accounts, nobody streams the token. */
   readonly wanted: ReadonlyMap<number, string>
-  /** What is placed now. */
+  /** The present places. */
   readonly held: Places
   /** Whether the instrument's packets come from this place. */
   readonly delivers: (token: number, place: Place) => boolean
@@ -89,7 +89,7 @@ const chosen = (home: Account, places: ReadonlyArray<Place>, peers: ReadonlyArra
   const healthOf = (account: string) => peers.find(({ id }) => id === account)?.health
   const standing =
     others.findLast(({ account }) => healthOf(account) === "well") ?? others.findLast(({ account }) => healthOf(account) === "unknown")
-  // While nothing is known of the home, the account that streams the instrument for it goes on.
+  // While the home's health is unknown, the account that stands in for it keeps the instrument.
   if (home.health === "well" || (home.health === "unknown" && standing === undefined)) {
     const place = at(home.id)
     if (place !== undefined) return place
@@ -102,7 +102,7 @@ const chosen = (home: Account, places: ReadonlyArray<Place>, peers: ReadonlyArra
     const load = rooms.load(id)
     if (place !== undefined && (best === undefined || load < best.load)) best = { place, load }
   }
-  // Nobody can stand in: the home goes on trying.
+  // If no account can stand in, the home keeps the instrument and tries further.
   return best?.place ?? at(home.id)
 }
 

@@ -1,8 +1,8 @@
-/** What orders that need not exist would block, as a broker answers it. Source: kite.trade/docs/connect/v3/margins. */
+/** The margin that hypothetical orders would block, as a broker answers it. Source: kite.trade/docs/connect/v3/margins. */
 import { Schema } from "effect"
 import * as Money from "../Money.ts"
 
-/** An order of the question, under Kite's own names. Prices are rupees; 0: the order type has none. */
+/** An order in the question, under Kite's own names. Prices are rupees; 0 if the order type has no such price. */
 export const Wanted = Schema.Struct({
   exchange: Schema.String,
   tradingsymbol: Schema.String,
@@ -16,7 +16,10 @@ export const Wanted = Schema.Struct({
 })
 export type Wanted = typeof Wanted.Type
 
-/** The broker adds binary fractions up, so that its figures carry errors such as 29151.225000000002. They are read to a hundredth of a paisa. */
+/**
+ * The broker adds in binary fractions, so its figures have rounding errors, such as 29151.225000000002. They are rounded to a hundredth of
+ * a paisa.
+ */
 const places = 4
 const KiteAmount = Schema.transform(Schema.Number, Money.DecimalFromSelf, {
   strict: true,
@@ -42,8 +45,8 @@ const basketOf = <A extends Schema.Schema<Money.Decimal, string> | Schema.Schema
 /** Data of POST /margins/basket. */
 export const KiteBasket = basketOf(KiteAmount)
 /**
- * The same as it goes over NATS: each order alone, all of them without hedging (`initial`), and what the account needs more than now when all
- * are done (`final`), which counts its positions.
+ * The same on NATS: the margin of each order alone, of all orders without the benefit of hedging (`initial`), and the additional margin
+ * that the account needs when all are filled (`final`), with its positions counted.
  */
 export const Basket = basketOf(Money.Money)
 export type Basket = typeof Basket.Type
@@ -63,7 +66,7 @@ export const nothing: Margin = {
 }
 
 const amounts = ["span", "exposure", "option_premium", "additional", "bo", "cash", "var", "total"] as const
-/** The margins of several orders, each for itself. */
+/** The sum of several orders' margins, without the benefit of hedging. */
 export const sum = (all: ReadonlyArray<Margin>): Margin => {
   const of = (name: (typeof amounts)[number]) => all.reduce((total, each) => total.plus(each[name]), none)
   return { ...nothing, ...(Object.fromEntries(amounts.map((name) => [name, of(name)])) as Pick<Margin, (typeof amounts)[number]>) }

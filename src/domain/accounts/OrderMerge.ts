@@ -1,15 +1,15 @@
-/** One order, as messages and readings of the book tell it: late, twice, or in another sequence. */
+/** Merges reports of one order from messages and readings of the book, which may be late, duplicate, or out of order. */
 import type { Order } from "./Figures.ts"
 
 /**
  * Where a report of an order comes from. A reading of the book is newer than a message of the same second. A reconciliation has read the
- * book several times, so it is right whatever a message said.
+ * book several times, so it wins over any message.
  */
 export const sources = ["book", "socket", "postback", "reconciliation"] as const
 export type Source = (typeof sources)[number]
 const isOfBook = (source: Source): boolean => source === "book" || source === "reconciliation"
 
-/** States in which an order changes no more (kite.trade/docs/connect/v3/orders). */
+/** States in which an order no longer changes (kite.trade/docs/connect/v3/orders). */
 const ended: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"])
 export const hasEnded = ({ status }: Pick<Order, "status">): boolean => ended.has(status)
 
@@ -20,7 +20,10 @@ const early: ReadonlySet<string> = new Set(["PUT ORDER REQ RECEIVED", "VALIDATIO
 export const changedAtMs = ({ exchange_update_timestamp, order_timestamp }: Order): number =>
   Math.max(Date.parse(order_timestamp), exchange_update_timestamp === null ? 0 : Date.parse(exchange_update_timestamp))
 
-/** An end comes after everything else, more filled after less, and then the time decides. */
+/**
+ * The order of reports: a final state is newer than any other, a larger filled quantity is newer than a smaller one, and then the time
+ * decides.
+ */
 const places = (order: Order): ReadonlyArray<number> => [hasEnded(order) ? 1 : 0, order.filled_quantity, changedAtMs(order)]
 
 /** Negative: the report is older than what is known. Zero: it is unknown which of them is newer. */
@@ -34,8 +37,8 @@ const named = (report: Order, known: Order | undefined): Order =>
   report.status === "UPDATE" ? { ...report, status: known === undefined || hasEnded(known) ? "OPEN" : known.status } : report
 
 /**
- * The order after a report. `from` is the source of what is known. If it is unknown which of the two is newer, a reading of the book stays
- * before a message, and otherwise the one that came last.
+ * The order after a report. `from` is the source of what is known. If it is unknown which of the two is newer, a reading of the book wins
+ * over a message, and otherwise the later arrival wins.
  */
 export const merge = (
   known: { readonly order: Order; readonly from: Source } | undefined,

@@ -1,4 +1,4 @@
-/** One instrument's position of one product, as kite.trade/docs/connect/v3/portfolio describes it. */
+/** The position in one instrument and product, as kite.trade/docs/connect/v3/portfolio describes it. */
 import * as Money from "../Money.ts"
 
 /** Quantities in Kite's units. Values are integers: price units times quantity, without the multiplier. */
@@ -65,7 +65,7 @@ export interface Conversion {
   readonly quantity: number
 }
 
-/** What a conversion may move. */
+/** The quantity that a conversion may move. */
 export const convertible = (position: Position, { side, when }: Conversion): number => {
   const open = net(position)
   if (when === "overnight") return Math.max(0, side === "BUY" ? position.overnightQuantity : -position.overnightQuantity)

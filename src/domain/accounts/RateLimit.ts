@@ -1,6 +1,6 @@
 /** How long an account rests after the broker refused its requests with 429. */
 
-/** Kite documents no Retry-After. */
+/** How long an account rests if the answer does not say it. Kite documents no Retry-After header. */
 export const restsForMs = 30_000
 export const restsForMsMax = 300_000
 

@@ -1,4 +1,4 @@
-/** Compares what is held of an account with the broker's own figures. */
+/** Compares the stored figures of an account with the broker's figures. */
 import { Schema } from "effect"
 import * as Money from "../Money.ts"
 import * as Figures from "./Figures.ts"
@@ -7,7 +7,7 @@ export const kinds = ["order", "trade", "position", "holding", "funds"] as const
 export type Kind = (typeof kinds)[number]
 
 /**
- * One figure that is not the same. `id` is the order, trade, position (exchange, symbol and product), holding or segment. Null: the side does
+ * One figure that differs. `id` is the order, trade, position (exchange, symbol and product), holding or segment. Null if that side does
  * not have it at all.
  */
 export const Difference = Schema.Struct({
@@ -30,7 +30,7 @@ export interface Reading {
   readonly funds: Figures.Funds
 }
 
-/** What is held: the orders and trades of the day, and the reading that was reconciled last; null before the first one. */
+/** The stored figures: the orders and trades of the day, and the reading that was reconciled last (null before the first one). */
 export interface Held {
   readonly orders: ReadonlyArray<Figures.Order>
   readonly trades: ReadonlyArray<Figures.Trade>
@@ -95,7 +95,7 @@ const positionFields = (it: Figures.Position): Fields => ({
   day_sell_value: paise(it.day_sell_value)
 })
 
-/** A position as it should be now: as it was reconciled last, with the trades since then. */
+/** The expected position: the last reconciled one, with the trades since then. */
 const expected = (base: Figures.Position | undefined, before: Traded, now: Traded, multiplier: number): Fields => {
   const bought = now.bought - before.bought
   const sold = now.sold - before.sold
@@ -141,9 +141,9 @@ const fillDifferences = ({ orders, trades }: Reading): ReadonlyArray<Difference>
 }
 
 /**
- * All differences between what is held and a reading, whose own parts must agree too. Positions, holdings and funds are compared with the
- * last reconciled reading of the same day: the broker carries positions into a new day, so a new day begins with its own figures. Of an account
- * that was never read, nothing is held that could differ.
+ * All differences between the stored figures and a reading, and between the parts of the reading itself. Positions, holdings and funds are
+ * compared with the last reconciled reading of the same day: the broker carries positions into a new day, so a new day begins with its own
+ * figures. An account that was never read has no stored figures, so nothing differs.
  */
 export const differences = ({ base, orders, trades }: Held, reading: Reading): ReadonlyArray<Difference> => {
   if (base === null) return fillDifferences(reading)

@@ -1,4 +1,4 @@
-/** What there is to announce about an account's session. */
+/** The events to announce about an account's session. */
 import * as TokenLife from "./TokenLife.ts"
 
 export interface Session {
@@ -7,11 +7,11 @@ export interface Session {
   readonly signedInMs: number
   /** When the token dies, UNIX ms; null if the rulebook does not say it. */
   readonly diesAtMs: number | null
-  /** Since when the broker refuses the token, UNIX ms; null if it does not. */
+  /** The time since which the broker refuses the token, UNIX ms; null if it does not. */
   readonly refusedMs: number | null
 }
 
-/** An event, and the time that it is about. The same event of the same time is the same news. */
+/** An event, and the time that it is about. Two with the same event and time are the same news. */
 export interface News {
   readonly accountId: string
   readonly kind: "logged_in" | "expires_soon" | "expired"
@@ -21,15 +21,14 @@ export interface News {
 }
 
 /**
- * The news of a session at a time: the login until the token dies, that it dies soon from an hour before, and its death, or that the broker
- * refuses it before. They stay the same
- * until the next one, so nothing is lost when nobody looked meanwhile.
+ * The news of a session at a time: the login (until the token dies), a warning (in the hour before its death), the death, and a refusal by
+ * the broker before the death. They stay the same until the next event, so none is missed if nobody asked in between.
  */
 export const of = ({ accountId, diesAtMs, refusedMs, signedInMs }: Session, nowMs: number): ReadonlyArray<News> => {
   const dies = diesAtMs === null ? null : new Date(diesAtMs)
   const token_dies_at = dies?.toISOString() ?? null
   const detail = { token_dies_at }
-  // A refusal of an earlier login's token is no news of this one, and a refusal after the death is the death's.
+  // A refusal of an earlier login's token does not concern this session, and a refusal after the death is not announced separately.
   if (refusedMs !== null && refusedMs >= signedInMs && (diesAtMs === null || refusedMs < diesAtMs)) {
     const message = `the broker refuses the session of account ${accountId} since ${new Date(refusedMs).toISOString()}: sign in again`
     return [{ accountId, kind: "expired", about: new Date(signedInMs), message, detail }]

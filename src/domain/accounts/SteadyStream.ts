@@ -9,7 +9,7 @@ export const pauseMsMax = 10_000
 /** A stream is steady when it came for this long without such a pause. */
 export const steadyAfterMs = 60_000
 
-/** Times are UNIX ms. Since when packets came without a pause, and when the last one came. */
+/** The time since which packets came without such a pause, and the time of the last packet; UNIX ms. */
 export interface Heard {
   sinceMs: number
   lastMs: number
@@ -26,5 +26,5 @@ export const hear = (heard: Heard, atMs: number): void => {
 /** Whether it was steady until its last packet. */
 export const isSteady = ({ lastMs, sinceMs }: Heard): boolean => lastMs - sinceMs >= steadyAfterMs
 
-/** Whether it was steady and is silent for as long as makes a connection mute. */
+/** Whether it was steady, and has been silent for `muteAfterMs`. */
 export const hasStopped = (heard: Heard, nowMs: number): boolean => isSteady(heard) && nowMs - heard.lastMs >= muteAfterMs

@@ -19,8 +19,8 @@ export interface Row {
 const depth = { LTP: 0, QUOTE: 1, FULL: 2 } as const
 
 /**
- * Whether the request would take something away from the others who use an active subscription of the instrument. Anyone may deepen its
- * mode. A row of another contract, which had the token on an earlier day, is nobody's any longer.
+ * Whether the request would take something away from the others who use an active subscription of the instrument. Anyone may change its
+ * mode to a fuller one. A row of another contract, which had the token on an earlier day, no longer belongs to anybody.
  */
 export const takesAway = (row: Row, wanted: Wanted, tradingsymbol: string): boolean =>
   row.status === "active" &&

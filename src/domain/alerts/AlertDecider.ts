@@ -3,7 +3,7 @@ import type { Rule, Standing } from "./AlertRule.ts"
 
 const isUpward = ({ condition }: Rule): boolean => condition === "above" || condition === "crosses_above"
 
-/** Whether a value is beyond the threshold. The threshold itself is. */
+/** Whether a value is at or beyond the threshold. */
 const isBeyond = (rule: Rule, value: Money.Decimal): boolean => (isUpward(rule) ? value.gte(rule.threshold) : value.lte(rule.threshold))
 
 /** Whether a value is back on the other side, by more than the hysteresis. */
@@ -14,8 +14,8 @@ const isCool = ({ cooldownS }: Rule, { firedAtMs }: Standing, atMs: number): boo
   firedAtMs === null || atMs - firedAtMs >= cooldownS * 1_000
 
 /**
- * An alert after one value: its standing, and whether it fires. The same values in the same order always give the same events. A value that comes
- * before the cooldown is over leaves the alert armed, so a value that is still beyond the threshold after it fires then.
+ * The state of an alert after one value, and whether it fires. The same values in the same order always give the same events. During the
+ * cooldown the alert stays armed and does not fire, so a value that is still beyond the threshold afterwards fires it then.
  */
 export const decide = (
   rule: Rule,

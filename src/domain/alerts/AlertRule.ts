@@ -24,7 +24,7 @@ export const StrategyField = Schema.Literal(
 /** Fields of an account's market data, of `sys.ticker`: 1 while it streams and 0 otherwise; seconds since its newest tick; packets lost. */
 export const FeedField = Schema.Literal("is_streaming", "silent_s", "dropped")
 
-/** What an alert looks at, and what the platform needs to find it. */
+/** What an alert watches, with the names by which the platform finds it. */
 export const Watch = Schema.Union(
   Schema.Struct({
     source: Schema.Literal("instrument"),
@@ -47,12 +47,12 @@ export const Watch = Schema.Union(
 )
 export type Watch = typeof Watch.Type
 
-/** What decides an alert: packets of the record for what the exchange sends of an instrument, else the messages of its source. */
+/** Which messages decide an alert: packets of the record for fields that the exchange sends, or else the messages of the alert's source. */
 export type Input = "packet" | Watch["source"]
 export const inputOf = (watch: Watch): Input =>
   watch.source === "instrument" && Schema.is(PacketField)(watch.field) ? "packet" : watch.source
 
-/** `above` and `below` include the threshold. The two that cross first need a value on the other side. */
+/** `above` and `below` include the threshold. The two crossing conditions first need a value on the other side. */
 export const Condition = Schema.Literal("above", "below", "crosses_above", "crosses_below")
 export type Condition = typeof Condition.Type
 
@@ -70,7 +70,7 @@ export interface Rule {
   readonly cooldownS: number
 }
 
-/** What became of an alert. */
+/** The present state of an alert. */
 export interface Standing {
   readonly state: State
   /** Market time of the newest event, UNIX ms; null before the first. */

@@ -47,7 +47,7 @@ export const packetsOf = (
   return packets
 }
 
-/** None if the message does not have the instrument, or no value of the field. */
+/** None if the message lacks the instrument or a value of the field. */
 export const ofTicks = (field: ComputedField, token: number, { columns }: ChainMessage.Ticks): Value => {
   const row = columns.instrument_token.indexOf(token)
   return row < 0 ? Option.none() : ofNumber(columns[field][row])

@@ -21,7 +21,10 @@ export const closedV4 = [
   "224.0.0.0/4",
   "240.0.0.0/4"
 ] as const
-/** The same of IPv6, whose public addresses are all in 2000::/3. Some of these contain IPv4 addresses. Source: IANA's IPv6 registry. */
+/**
+ * IPv6 networks that are not the public internet. All public addresses are in 2000::/3. Some of these contain IPv4 addresses. Source:
+ * IANA's IPv6 registry.
+ */
 export const closedV6 = ["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "64:ff9b::/96", "64:ff9b:1::/48"] as const
 
 /** The address as a URL, or why it cannot be one of a webhook. Which networks it may reach is checked at each delivery. */

@@ -5,13 +5,13 @@ import type { Bar, Values } from "./Indicator.ts"
 /** Indicators of one request. */
 export const indicatorsMax = 20
 /**
- * Bars before a day's first value, in multiples of the periods' sum, for weights that fall exponentially. After ten times its period the
- * first bar weighs less than 1e-4 in Wilder's means, and less than 1e-8 in exponential ones.
+ * For weights that fall exponentially: the bars before a day's first value, as a multiple of the sum of the periods. After ten times its
+ * period the first bar weighs less than 1e-4 in Wilder's means, and less than 1e-8 in exponential ones.
  */
 const warmUpFactor = 10
 const warmUpMin = 100
 const warmUpMax = 5_000
-/** Sessions are on five days of a week; so many days more cover a row of holidays. */
+/** Five days of a week have sessions. The additional days below cover a row of holidays. */
 const weekFactor = 7 / 5
 const holidaysMax = 5
 
@@ -20,9 +20,9 @@ const warmUp = ({ memory, bars }: Ready): number =>
   memory === "window" ? bars + 1 : Math.min(warmUpMax, Math.max(warmUpMin, warmUpFactor * bars))
 
 /**
- * When the series begins whose values count on a day in India ("YYYY-MM-DD"), UNIX ms: always a midnight. It depends on the day alone, so a
- * bar has the same values, bit for bit, in every answer and after every restart. Sums over all bars begin with the month, or with the year
- * in day bars. `sessionMinutes` is the length of an ordinary session.
+ * The origin of the series whose values are used on a day in India ("YYYY-MM-DD"), UNIX ms: always a midnight. It depends on the day alone,
+ * so a bar has the same values, bit for bit, in every answer and after every restart. Sums over all bars begin with the month, or with the
+ * year in day bars. `sessionMinutes` is the length of an ordinary session.
  */
 export const originMs = (ready: Ready, day: string, minutes: number, sessionMinutes: number): number => {
   switch (ready.memory) {

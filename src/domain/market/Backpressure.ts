@@ -1,22 +1,22 @@
 import { Schema } from "effect"
 
 /**
- * How far the record's sink is behind. HEALTHY: what arrives leaves. WARNING: the window of unacknowledged frames was full, so packets wait and
- * leave in larger frames. CRITICAL: what waits fills half of the buffer. OVERLOAD: packets were dropped, each counted and written into the
- * record as a break. Outputs that are computed from the record are conflated to their newest values long before.
+ * How far the record's sink is behind. HEALTHY: packets are sent as they arrive. WARNING: the window of unacknowledged frames was full, so
+ * packets wait and leave in larger frames. CRITICAL: waiting packets fill half of the buffer. OVERLOAD: packets were dropped, each counted
+ * and written into the record as a break. Outputs that are computed from the record are conflated to their newest values long before.
  */
 export const Level = Schema.Literal("HEALTHY", "WARNING", "CRITICAL", "OVERLOAD")
 export type Level = typeof Level.Type
 export const levels = Level.literals
 
-/** What is known of a publisher at one look. */
+/** The load of a publisher at one check. */
 export interface Load {
-  /** What waits for the window, in bytes, and the most that may wait. */
+  /** Bytes that wait for the window, and the most that may wait. */
   readonly bufferedBytes: number
   readonly bufferedBytesMax: number
   /** Whether the window of unacknowledged frames has no room. */
   readonly isWindowFull: boolean
-  /** Packets dropped since the last look. */
+  /** Packets dropped since the last check. */
   readonly dropped: number
 }
 
@@ -35,7 +35,7 @@ const levelAt = ({ bufferedBytes, bufferedBytesMax, dropped, isWindowFull }: Loa
   return isWindowFull && bufferedBytes > 0 ? 1 : 0
 }
 
-/** The level after a look. It rises at once, and falls by one step for each look, so that nobody misses it. */
+/** The level after a check. It rises at once, but falls by only one step for each check, so that nobody misses it. */
 export const next = (level: Level, load: Load): Level => {
   const before = levels.indexOf(level)
   const rises = levelAt(load, 1)

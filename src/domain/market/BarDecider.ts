@@ -93,7 +93,9 @@ export interface State {
   /** Bars of any instrument that start before this instant may lack ticks. */
   wholeFromMs: number
   readonly clocks: LiveClocks.LiveClocks
-  /** What all live accounts' clocks have reached, and the number of the last second that it completed. Neither goes back. */
+  /**
+   * Event time, which the clocks of all live accounts have reached, and the number of the last second that it completed. Neither goes back.
+   */
   eventMs: number
   second: number
   /** Ticks whose bar was already closed. */
@@ -232,7 +234,10 @@ const volumeBefore = (row: Row, series: Series, bar: OpenBar): number => {
   return row.sinceMs <= (row.session?.opensAtMs ?? Number.NaN) ? 0 : noValue
 }
 
-/** Since when a bar's volume counts. What was traded while packets were missing counts in the next bar with a packet. */
+/**
+ * The time from which trades count in a bar's volume. The volume that was traded while packets were missing counts in the next bar with a
+ * packet.
+ */
 const countsFromMs = (row: Row, series: Series, bar: OpenBar): number => {
   if (bar.volumeMax === noValue || volumeBefore(row, series, bar) === noValue) return bar.startMs
   return Math.min(bar.startMs, isFirstOfDay(row, series, bar) ? (row.session?.opensAtMs ?? bar.startMs) : series.volumeMs)
@@ -386,7 +391,7 @@ const onFrame = (names: Names, state: State, { seq, exchange, underlying, header
 
 /** Starts a state from the day's volume and the newest packet's time of each instrument. Bars from the next instant on are complete. */
 const onKeyframe = (names: Names, state: State, { header, bytes, atMs }: RecordInput.Keyframe): void => {
-  // A state that has seen a clock knows them.
+  // A state that has seen a clock already contains the keyframe's packets.
   if (Number.isFinite(state.eventMs)) return
   LiveClocks.startAt(state.clocks, header.account, atMs)
   if (!FrameGuard.startAt(state.guard, header)) return
@@ -484,7 +489,7 @@ export const make = (names: Names): Decider<State, RecordInput.RecordInput, Outp
         return [state, []]
       case "Break": {
         const { exchange, underlying, account, incarnation, to } = input.interruption
-        // A later start of the account has ended what lasted in an earlier one.
+        // An open interruption of an earlier incarnation has ended when the account's ticker started again.
         const isOver = to === null && incarnation < (state.incarnations.get(account) ?? 0)
         if (exchange === names.exchange && underlying === names.underlying && !isOver)
           Interruptions.note(state.interruptions, input.interruption)

@@ -10,7 +10,7 @@ export interface Action {
   readonly kind: Kind
   /** "YYYY-MM-DD": the first day on which the share trades at the new price. */
   readonly exDate: string
-  /** So many shares before the action become `sharesAfter`. Both are 1 for a dividend. */
+  /** This many shares before the action become `sharesAfter`. Both are 1 for a dividend. */
   readonly sharesBefore: number
   readonly sharesAfter: number
   /** The dividend of one share, or the issue price of rights; 0 for a split or a bonus. */
@@ -26,8 +26,8 @@ export interface Ratio {
 }
 
 /**
- * A price before the action times this is comparable with prices after it. Split and bonus: shares before / shares after. Rights: the
- * theoretical price after the issue / the close. Dividend: (close - dividend) / close. Source: NSE Clearing, "Adjustments for corporate
+ * The factor that makes a price before the action comparable with prices after it. Split and bonus: shares before / shares after. Rights:
+ * the theoretical price after the issue / the close. Dividend: (close - dividend) / close. Source: NSE Clearing, "Adjustments for corporate
  * actions" of the equity derivatives segment; a rights issue's benefit there is the same (P - E) / P.
  */
 export const priceRatio = ({ kind, sharesBefore, sharesAfter, pricePaise, closePaise }: Action): Ratio => {
@@ -45,7 +45,10 @@ export const priceRatio = ({ kind, sharesBefore, sharesAfter, pricePaise, closeP
   }
 }
 
-/** A volume before the action times this is comparable with volumes after it. Only a split and a bonus exchange every share. */
+/**
+ * The factor that makes a volume before the action comparable with volumes after it. Only a split and a bonus change the number of every
+ * holder's shares.
+ */
 export const volumeRatio = ({ kind, sharesBefore, sharesAfter }: Action): Ratio =>
   kind === "split" || kind === "bonus" ? { numerator: sharesAfter, denominator: sharesBefore } : { numerator: 1, denominator: 1 }
 

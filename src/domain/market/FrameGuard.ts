@@ -27,7 +27,10 @@ export interface State {
   readonly windows: Map<string, Array<Window>>
   /** Frames dropped because they were seen before. */
   duplicates: number
-  /** Frames dropped: a replaced process sent them, they name another source than their incarnation, or they are too old to know whether they were seen. */
+  /**
+   * Frames dropped: a replaced process sent them, they name another source than their incarnation, or they are too old to tell whether they
+   * were seen.
+   */
   refused: number
   /** Numbers skipped and not yet seen; a resend may still fill them. */
   open: number
@@ -133,9 +136,9 @@ const windowOf = (state: State, windows: Array<Window>, header: FrameHeader, isS
 }
 
 /**
- * Records a frame. Returns `dropped` if it must not be folded: it was seen before, is too old to know, comes from a process that was
- * replaced, or names another source than its incarnation. Otherwise returns how many numbers just before it are missing: 0 if it is in order or fills a hole. A late frame is accepted, so the reader must also compare
- * the times of its rows.
+ * Records a frame. Returns `dropped` if it must not be folded: it was seen before, is too old to tell, comes from a replaced process, or
+ * names another source than its incarnation. Otherwise returns how many numbers just before it are missing: 0 if it is in order or fills a
+ * hole. A late frame is accepted, so the reader must also compare the times of its rows.
  */
 export const accept = (state: State, header: FrameHeader): number => {
   const windows = windowsOf(state, header.account)

@@ -8,20 +8,20 @@ export interface Interruption {
   fromMs: number
   toMs: number
   /**
-   * By instrument token, the receive time of the first packet that another account brought meanwhile. Placement moves instruments to another
-   * account, and the interruption is over for those that it streams: their first account may never start again.
+   * For each instrument token, the receive time of the first packet that another account brought during the interruption. Placement moves
+   * instruments to another account. For those instruments the interruption is over then, because their first account may never start again.
    */
   readonly takenOverMs: Map<number, number>
 }
 
-/** Interruptions that a reader remembers. Beyond it the two oldest become one that covers both. */
+/** The most interruptions that a reader remembers. When there are more, the two oldest are merged into one that covers both. */
 export const interruptionsMax = 64
-/** An instrument that trades seldom learns of the volume of the interruption with its next packet, at most a day later. */
+/** An instrument that trades seldom shows the volume of the interruption only with its next packet, at most a day later. */
 const rememberedMs = IndiaTime.dayMs
 
 const isOpen = ({ toMs }: Interruption): boolean => toMs === Number.POSITIVE_INFINITY
 
-/** Takes an interruption in. One that lasts is ended by the next one of its account and cause. */
+/** Adds an interruption. An open one ends with the next one of its account and cause. */
 export const note = (known: Array<Interruption>, { account, cause, from, to }: Break): void => {
   const fromMs = from.getTime()
   const toMs = to === null ? Number.POSITIVE_INFINITY : to.getTime()
@@ -38,16 +38,16 @@ export const note = (known: Array<Interruption>, { account, cause, from, to }: B
   known.unshift({ ...next, ...both, takenOverMs: new Map() })
 }
 
-/** The account's ticker has started again: what lasted until now is over. */
+/** Ends the account's open interruptions, because its ticker has started again. */
 export const onStart = (known: ReadonlyArray<Interruption>, account: string, atMs: number): void => {
   for (const one of known) if (one.account === account && isOpen(one)) one.toMs = Math.max(one.fromMs, atMs)
 }
 
-/** The interruptions of other accounts that last. Nearly always there are none, and then no packet is looked at. */
+/** The open interruptions of other accounts. Nearly always there are none, so that no packet has to be checked. */
 export const lastingOfOthers = (known: ReadonlyArray<Interruption>, account: string): ReadonlyArray<Interruption> =>
   known.length === 0 ? known : known.filter((one) => isOpen(one) && one.account !== account)
 
-/** An account brings an instrument: for this instrument, lasting interruptions of other accounts are over. */
+/** Ends the open interruptions of other accounts for one instrument, because another account now brings it. */
 export const takeOver = (lasting: ReadonlyArray<Interruption>, token: number, atMs: number): void => {
   for (const { fromMs, takenOverMs } of lasting) if (atMs >= fromMs && !takenOverMs.has(token)) takenOverMs.set(token, atMs)
 }
@@ -56,7 +56,7 @@ export const takeOver = (lasting: ReadonlyArray<Interruption>, token: number, at
 export const overlaps = (known: ReadonlyArray<Interruption>, token: number, fromMs: number, toMs: number): boolean =>
   known.some((one) => one.fromMs < toMs && Math.min(one.toMs, one.takenOverMs.get(token) ?? one.toMs) >= fromMs)
 
-/** Forgets what no open bar can need. */
+/** Forgets interruptions that no open bar can need. */
 export const forget = (known: Array<Interruption>, nowMs: number): void => {
   for (let at = known.length - 1; at >= 0; at--) if ((known[at] as Interruption).toMs < nowMs - rememberedMs) known.splice(at, 1)
 }

@@ -7,7 +7,7 @@ import * as Segments from "../rules/Segments.ts"
 import type * as Instrument from "./Instrument.ts"
 import * as Life from "./Life.ts"
 
-/** Longer than any exchange was closed between two sessions. */
+/** No exchange was ever closed for longer than this between two sessions, in days. */
 const closedDaysMax = 14
 
 /** The end of the session before `day`; NaN if the rulebook does not know it. */

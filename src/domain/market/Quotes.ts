@@ -182,7 +182,7 @@ const priceOrNaN = (int: number): number => (int === 0 ? Number.NaN : int)
 
 const applyOpenInterest = (quotes: Quotes, row: number, oi: number, receivedMs: number): void => {
   quotes.oi[row] = oi
-  // From a day before the newest one: a keyframe of an account that has been silent since.
+  // The packet is from a day before the newest one: it comes from the keyframe of an account that has been silent since.
   if (receivedMs < quotes.nextDayMs - IndiaTime.dayMs) {
     quotes.oiBase[row] = oi
     quotes.oiBaseFrom[row] = OiBase.previousSession

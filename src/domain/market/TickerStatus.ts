@@ -22,18 +22,21 @@ export const SessionStatus = Schema.Struct({
   is_automatic: Schema.Boolean,
   /** Market time at which the token dies; null without a token, or if the rulebook does not say it. */
   token_dies_at: Schema.NullOr(Schema.String),
-  /** Since when a login is required; null in the other states. */
+  /** The time since which a login is required; null in the other states. */
   required_since: Schema.NullOr(Schema.String),
   /** Why a login is required. */
   detail: Schema.NullOr(Schema.String),
-  /** The machine's address from which the account's requests and sockets leave. Absent where any may be used. */
+  /** The local IP address from which the account's requests and sockets leave. Absent if the system chooses one. */
   local_address: Schema.optional(Schema.String),
-  /** How long the broker's answer 429 still counts, ms. Until then other accounts do its work. Absent if it does not count. */
+  /**
+   * How long the broker still limits the account after an answer 429, ms. Meanwhile other accounts do its work. Absent if it is not
+   * limited.
+   */
   limited_for_ms: Schema.optional(Schema.Int)
 })
 export type SessionStatus = typeof SessionStatus.Type
 
-/** How far the record is behind one account's packets: the level, what waits, and what was dropped since the ticker started. */
+/** How far the record is behind one account's packets: the level, the waiting bytes, and the packets dropped since the ticker started. */
 export const BackpressureStatus = Schema.Struct({
   level: Backpressure.Level,
   buffered_bytes: Schema.Int,

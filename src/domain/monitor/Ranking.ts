@@ -54,7 +54,10 @@ export const largest = (of: ReadonlyArray<Contract>, measure: Measure, sign: 1 |
 const greeks = ["delta", "gamma", "theta", "vega"] as const
 export type Weighted = Record<(typeof greeks)[number], number> & { readonly counted: number }
 
-/** Σ open interest x Greek over one side: of all its holders together. An option without open interest or Greeks is not counted. */
+/**
+ * Σ open interest x Greek over one side, which is the exposure of all its holders together. An option without open interest or Greeks is
+ * not counted.
+ */
 export const weighted = (strikes: ReadonlyArray<Chain.Strike>, side: "call" | "put"): Weighted => {
   const total = { delta: 0, gamma: 0, theta: 0, vega: 0, counted: 0 }
   for (const { [side]: option } of strikes) {

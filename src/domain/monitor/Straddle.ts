@@ -3,7 +3,7 @@ import * as PremiumDecay from "../options/PremiumDecay.ts"
 import * as Rounding from "../options/Rounding.ts"
 import * as Chain from "./Chain.ts"
 
-/** One long call and one long put: a straddle at `steps` 0, else a strangle so many strikes out of the money on both sides. */
+/** One long call and one long put: a straddle if `steps` is 0, or else a strangle, `steps` strikes out of the money on both sides. */
 export interface Pair {
   readonly steps: number
   readonly call_strike: number

@@ -18,8 +18,8 @@ export interface Quote {
 }
 
 /**
- * True if a quote was made in the session that follows the expiry day's. Before it, its previous close may be that of another day: nothing
- * says when the broker replaces it.
+ * True if a quote was made in the session that follows the expiry day's session. In an earlier quote the previous close may be that of
+ * another day, because it is not known when the broker replaces it.
  */
 const isOfNextSession = (rules: RuleSet.RuleSet, spot: Instrument.Instrument, expiry: string, atMs: number): boolean => {
   const place = InstrumentHours.placeOf(rules, spot, true)
@@ -33,8 +33,8 @@ const isOfNextSession = (rules: RuleSet.RuleSet, spot: Instrument.Instrument, ex
 
 /**
  * The underlying's close on the expiry day by the broker's quote; undefined if the quote does not have it. A quote of that day has it as
- * last price, because it is asked for after the close is known. One of the next session has it as previous close, except of a share: the
- * broker adjusts that for corporate actions.
+ * its last price, because the quote is requested after the close is known. A quote of the next session has it as its previous close, except
+ * for a share, whose previous close the broker adjusts for corporate actions.
  */
 const closeOf = (rules: RuleSet.RuleSet, spot: Instrument.Instrument, expiry: string, { lastPrice, previousClose, atMs }: Quote) => {
   if (atMs === null) return undefined

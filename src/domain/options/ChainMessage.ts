@@ -24,7 +24,7 @@ export const Quality = Schema.Literal(
 )
 export type Quality = typeof Quality.Type
 
-/** The base of changes: the previous session's last values, or the first ones seen. */
+/** What changes are relative to: the previous session's last values, or the first values seen. */
 export const ChangeFrom = Schema.Literal("previous_session", "first_seen")
 
 export const ForwardSource = Schema.Literal("parity", "future", "spot")
@@ -73,7 +73,9 @@ export const Chain = Schema.Struct({
   forward: NumberOrNull,
   forward_source: Schema.NullOr(ForwardSource),
   atm_strike: NumberOrNull,
-  /** Of `atm_strike`: its volatility, and the last prices of its call and its put together. Messages of older versions do not have the two. */
+  /**
+   * The volatility of `atm_strike`, and the sum of the last prices of its call and its put. Messages of older versions do not have the two.
+   */
   atm_iv: Schema.optional(NumberOrNull),
   straddle: Schema.optional(NumberOrNull),
   max_pain: NumberOrNull,

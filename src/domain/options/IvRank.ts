@@ -1,7 +1,7 @@
 /**
- * Where today's volatility stands among that of past days. The volatility is that of one constant time to expiry, so that days are
- * comparable: at the money, interpolated between the two expiries around it, linear in total variance (v² T), as the exchanges'
- * volatility indices do. Outside the listed expiries the nearest one's volatility holds.
+ * The rank of today's volatility among those of past days. The volatility is at the money for one constant time to expiry, so that days are
+ * comparable. It is interpolated between the two expiries around that time, linearly in total variance (v² T), as in the exchanges'
+ * volatility indices. Outside the listed expiries, the nearest one's volatility is used.
  */
 
 /** One expiry at one moment: volatility at the money as a fraction a year, and the years that it has left. */
@@ -10,7 +10,7 @@ export interface Term {
   readonly vol: number
 }
 
-/** An expiry of less than a day is left out: the last hours' volatility says nothing of a month. */
+/** An expiry of less than a day is left out, because the volatility of the last hours says nothing about a month. */
 export const yearsMin = 1 / 365
 /** Fewer past days than this have no rank. */
 export const daysMin = 20
@@ -38,7 +38,7 @@ export interface Rank {
   readonly count: number
 }
 
-/** The place of a volatility among those of past days; a day without a volatility is NaN. */
+/** The rank of a volatility among those of past days; NaN stands for a day without one. */
 export const rankOf = (now: number, past: ReadonlyArray<number>): Rank => {
   const known = past.filter((one) => Number.isFinite(one))
   const count = known.length

@@ -1,6 +1,6 @@
 import * as Quotes from "../market/Quotes.ts"
 
-/** A last trade that is older than the book by more than this is old. */
+/** A last trade counts as old if it is older than the book by more than this. */
 export const tradeAgeMaxMs = 10_000
 /** A good book is at most this wide: two ticks, or a tenth of its middle if that is more. */
 const widthTicksMax = 2

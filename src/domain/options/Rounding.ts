@@ -37,7 +37,7 @@ export const units = {
   rho: (x: number): number => toUnits(perPoint(x), places.rho)
 } as const
 
-/** Such a number in its published form; null for NaN. */
+/** A chain's number (per year, per 1.00) in its published form; null for NaN. */
 export const published = (name: keyof typeof units, x: number): number | null => fromUnits(units[name](x), places[name])
 
 /** One bit pattern for "no value". NaN's bytes depend on how it was made, so they are replaced before hashing or storing. */

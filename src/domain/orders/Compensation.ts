@@ -1,9 +1,9 @@
 import type * as Task from "./Task.ts"
 
 /**
- * What became of one task of a basket that failed. waiting: it has not ended, or the order book does not show its order yet. not_placed: it
- * has no order. unknown: nobody knows whether it, or the order that closes it, was placed. cancelling: its open order is being cancelled.
- * closing: an order of the opposite side is being filled. undone: nothing of it is left. failed: a person must look.
+ * The state of undoing one task of a failed basket. waiting: it has not ended, or the order book does not show its order yet. not_placed:
+ * it has no order. unknown: it is not known whether its order, or the order that closes it, was placed. cancelling: its open order is being
+ * cancelled. closing: an order of the opposite side is being filled. undone: nothing of it is left. failed: a person must look.
  */
 export type State = "waiting" | "not_placed" | "unknown" | "cancelling" | "closing" | "undone" | "failed"
 
@@ -11,7 +11,7 @@ export interface Leg {
   readonly taskId: number
   readonly state: State
   readonly orderId: string | null
-  /** What its order has traded; null while that may change. */
+  /** The quantity that its order has traded; null while that may change. */
   readonly filled: number | null
   readonly message: string | null
 }
@@ -22,7 +22,7 @@ export interface Shown {
   readonly filled: number
 }
 
-/** A task that takes a part of the leg back, with its order in the book; null: the book does not show it. */
+/** A task that undoes part of the leg, with its order in the book (null if the book does not show it). */
 export interface Undo {
   readonly status: Task.Status
   readonly error: Task.Failure | null
@@ -32,7 +32,7 @@ export interface Undo {
 
 export interface Facts {
   readonly leg: Pick<Task.Task, "status" | "orderId">
-  /** The leg's order in the book; null: the book does not show it. */
+  /** The leg's order in the book; null if the book does not show it. */
   readonly order: Shown | null
   readonly cancel: Undo | null
   readonly close: Undo | null
@@ -43,9 +43,9 @@ export interface Facts {
 }
 
 export interface Policy {
-  /** A reading that began so long after a request shows what became of it. */
+  /** A reading of the book that begins this long after a request shows the request's outcome. */
   readonly horizonMs: number
-  /** The platform tries to take a failed basket back for so long. After that, a person has to look at the orders that are left. */
+  /** The platform tries to undo a failed basket for this long. After that, a person has to look at the orders that are left. */
   readonly giveUpMs: number
 }
 
@@ -85,8 +85,8 @@ const stepOfClose = (
 }
 
 /**
- * The next step of taking one task of a failed basket back: its open order is cancelled, and what it traded is closed by an order of the
- * opposite side. Only what the book shows is taken back, so that an order that nobody knows about is never closed.
+ * The next step of undoing one task of a failed basket: its open order is cancelled, and the quantity that it traded is closed by an order
+ * of the opposite side. Only what the book shows is undone, so that nothing is closed that may not exist.
  */
 export const stepOf = (policy: Policy, facts: Facts): Step => {
   const { close, leg, nowMs, failedAtMs, order } = facts
@@ -105,16 +105,16 @@ export const stepOf = (policy: Policy, facts: Facts): Step => {
   return { ...step, filled, ...stepOfClose(policy, filled, close, facts) }
 }
 
-/** open: the basket goes on. not_needed: all its orders were placed. incomplete: something is left that a person must look at. */
+/** open: the basket continues. not_needed: all its orders were placed. incomplete: something is left that a person must look at. */
 export type Status = "open" | "not_needed" | "running" | "done" | "incomplete"
 
-/** Whether a basket goes on, has all its orders, or has to be taken back. */
+/** Whether a basket continues, has all its orders, or has to be undone. */
 export const verdict = (tasks: ReadonlyArray<Task.Status>): "open" | "not_needed" | "failed" => {
   if (tasks.some((it) => it === "DEAD_LETTER" || it === "CANCELLED" || it === "UNKNOWN")) return "failed"
   return tasks.every((it) => it === "COMPLETED") ? "not_needed" : "open"
 }
 
-/** A settled leg changes no more. */
+/** A settled leg no longer changes. */
 export const isSettled = (state: State): boolean => state === "undone" || state === "not_placed" || state === "failed"
 
 export const statusOf = (legs: ReadonlyArray<Pick<Leg, "state">>): Status => {

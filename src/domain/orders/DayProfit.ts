@@ -7,7 +7,7 @@ import type { Product } from "./OrderCharges.ts"
 const products: ReadonlyArray<string> = ["NRML", "MIS", "CNC", "MTF"] satisfies ReadonlyArray<Product>
 const isProduct = (text: string): text is Product => products.includes(text)
 
-/** The charges of a day's trades in rupees, each order by the rates of its day. Trades whose rates nobody knows cost nothing here. */
+/** The charges of a day's trades in rupees, each order by the rates of its day. Trades whose rates are unknown add nothing. */
 export const chargesOf = (rules: RuleSet, trades: ReadonlyArray<Figures.Trade>): Money.Decimal =>
   FillCharges.ofFills(
     rules,
@@ -23,6 +23,6 @@ export const chargesOf = (rules: RuleSet, trades: ReadonlyArray<Figures.Trade>):
     }))
   ).amounts.total
 
-/** What all positions made since the previous close, realised or not, less the charges of the day. Rupees; a loss is below zero. */
+/** The profit of all positions since the previous close, realised or not, less the charges of the day. Rupees; a loss is below zero. */
 export const net = (positions: ReadonlyArray<Pick<Figures.Position, "m2m">>, charges: Money.Decimal): Money.Decimal =>
   positions.reduce((sum, { m2m }) => sum.plus(m2m), Money.zero).minus(charges)

@@ -11,12 +11,12 @@ export interface Phase {
   readonly takes: ReadonlyArray<"limit" | "market"> | null
 }
 
-/** The phase of a market without days. */
+/** The phase of the synthetic market, which never closes. */
 export const always: Phase = { name: "always", trades: true, takes: null }
 export const closed: Phase = { name: Hours.closed, trades: false, takes: [] }
 
 /**
- * What an exchange does with orders of an instrument at an instant. Where the rulebook has no hours, the exchange is closed.
+ * What an exchange does with orders of an instrument at an instant. If the rulebook has no hours, the exchange counts as closed.
  * `hasDerivatives`: futures and options on the share exist.
  */
 export const at = (rules: RuleSet, instrument: Instrument.Instrument, hasDerivatives: boolean, atMs: number): Phase => {
@@ -28,12 +28,15 @@ export const at = (rules: RuleSet, instrument: Instrument.Instrument, hasDerivat
   return { name, trades, takes: rules.documents.sessions.phases.find(({ phase }) => phase === name)?.orders ?? null }
 }
 
-/** An order after the market is taken while the exchange is closed. A market without days takes it at any time, and matches it at once. */
+/**
+ * Whether an after-market order (AMO) is accepted: only while the exchange is closed. The synthetic market accepts it at any time, and
+ * matches it at once.
+ */
 export const takesAmo = (phase: Phase): boolean => phase === always || isClosed(phase)
 
 export const isClosed = ({ name }: Phase): boolean => name === Hours.closed
 
-/** What the exchange says against an order in this phase; null: it takes it. An auction takes neither stops nor orders that end at once. */
+/** Why the exchange refuses an order in this phase; null if it accepts the order. An auction accepts neither stop orders nor IOC orders. */
 export const refusal = (
   { name, takes }: Phase,
   order: { readonly orderType: "LIMIT" | "MARKET" | "SL" | "SL-M"; readonly validity: string }

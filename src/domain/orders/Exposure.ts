@@ -1,6 +1,6 @@
 export type Side = "BUY" | "SELL"
 
-/** What is held of an instrument, short below zero, and what its open orders may still trade. */
+/** The position in an instrument (short below zero), and the quantities that its open orders may still trade. */
 export interface Exposure {
   readonly net: number
   readonly openBuy: number
@@ -9,7 +9,10 @@ export interface Exposure {
 
 export const signed = (side: Side, quantity: number): number => (side === "BUY" ? quantity : -quantity)
 
-/** The position in the order's direction if it and all open orders of its side are filled; zero or less: it only lowers a position. */
+/**
+ * The position in the order's direction if it and all open orders of its side are filled. Zero or less means that the order only reduces a
+ * position.
+ */
 export const filledOf = (side: Side, quantity: number, { net, openBuy, openSell }: Exposure): number =>
   side === "BUY" ? net + openBuy + quantity : openSell + quantity - net
 
@@ -36,8 +39,8 @@ export const of = (all: ReadonlyArray<Held>, named: Named): Exposure => {
 }
 
 /**
- * The most lots that all contracts besides one can come to. `lotOf` is null for what is traded in no lots, such as shares, and for a contract
- * that is listed no more; neither counts.
+ * The most lots that all contracts except one can reach. `lotOf` is null for instruments that are not traded in lots, such as shares, and
+ * for contracts that are no longer listed; neither counts.
  */
 export const otherLots = (all: ReadonlyArray<Held>, named: Named, lotOf: (it: Named) => number | null): number =>
   all.reduce((sum, it) => {
@@ -45,14 +48,14 @@ export const otherLots = (all: ReadonlyArray<Held>, named: Named, lotOf: (it: Na
     return lot === null ? sum : sum + largest(it) / lot
   }, 0)
 
-/** A part of what is held, or of what is open. */
+/** A part of the positions or of the open orders. */
 export interface Part extends Named {
   readonly side: Side
   readonly quantity: number
   readonly isOpen: boolean
 }
 
-/** Positions, short below zero, as parts of what is held. */
+/** Positions (short below zero) as parts. */
 export const ofPositions = (rows: ReadonlyArray<Named & { readonly quantity: number }>): ReadonlyArray<Part> =>
   rows.map(({ exchange, quantity, tradingsymbol }) => ({
     exchange,

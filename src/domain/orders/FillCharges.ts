@@ -6,7 +6,10 @@ import type { RuleSet } from "../rules/RuleSet.ts"
 import type * as Position from "../strategy/Position.ts"
 import * as OrderCharges from "./OrderCharges.ts"
 
-/** A fill with all that its charges depend on. `orderId` null: it counts as an order of its own. `product` null: not known. */
+/**
+ * A fill with everything that its charges depend on. If `orderId` is null, it counts as a separate order. `product` is null if it is
+ * unknown.
+ */
 export interface Fill extends Position.Fill {
   readonly exchange: string
   readonly tradingsymbol: string
@@ -15,18 +18,18 @@ export interface Fill extends Position.Fill {
   readonly product: OrderCharges.Product | null
 }
 
-/** The charges that are known, and why those of the other fills are not. */
+/** The known charges, and the reasons why the other fills' charges are unknown. */
 export interface Charged {
   readonly amounts: OrderCharges.Amounts
   readonly unknown: ReadonlyArray<string>
 }
 export const nothing: Charged = { amounts: OrderCharges.sum([]), unknown: [] }
-/** A leg is no trade: nobody knows when it was bought, and in how many orders. */
+/** A leg is not a trade: it is not known when it was bought, and in how many orders. */
 export const ofLeg: Charged = { ...nothing, unknown: ["a leg is no trade: record its fills"] }
 
 const shares: ReadonlySet<string> = new Set(["NSE", "BSE"])
 
-/** What the symbol itself says, so that a contract that has expired is known as well. */
+/** The traits that the symbol itself states, so that they are also known for an expired contract. */
 const traitsOf = ({ exchange, tradingsymbol }: Fill): Pick<OrderCharges.Order, "underlying" | "instrumentType"> | null => {
   if (shares.has(exchange)) return { underlying: tradingsymbol, instrumentType: "EQ" }
   const parsed = Symbol.parse(tradingsymbol)
@@ -76,17 +79,17 @@ export const ofFills = (rules: RuleSet, fills: ReadonlyArray<Fill>): Charged => 
 export interface Ending extends Pick<Fill, "exchange" | "tradingsymbol"> {
   /** What the fills left open, in contracts; short below zero. */
   readonly open: number
-  /** Of an option its intrinsic value, rupees. */
+  /** The final price; for an option its intrinsic value. Rupees. */
   readonly price: Money.Decimal
   /** The contract's expiry, "YYYY-MM-DD". */
   readonly on: string
-  /** An option of an index is settled in cash. Of a share the shares are delivered. False as well where nobody knows. */
+  /** True for a contract of an index, which is settled in cash. False for a share's, which is settled by delivery, and if it is unknown. */
   readonly isOfIndex: boolean
 }
 
 const equityDerivatives: ReadonlySet<string> = new Set(["NFO", "BFO"])
 
-/** The charge of a final settlement that the rulebook does not have; null: it has all. */
+/** The charge of a final settlement that the rulebook lacks; null if it has all. */
 const missingOf = ({ exchange, isOfIndex }: Ending, isOption: boolean): string | null => {
   if (exchange === "MCX")
     return isOption
@@ -97,7 +100,9 @@ const missingOf = ({ exchange, isOfIndex }: Ending, isOption: boolean): string |
   return isOption ? null : "the rulebook has no charges of a future of an index that is settled in cash"
 }
 
-/** The charges of an exercised option of an index. The rulebook does not have those of other final settlements, and the answer names which. */
+/**
+ * The charges of an exercised option of an index. The rulebook lacks those of other final settlements; the answer names what is missing.
+ */
 export const ofEnding = (rules: RuleSet, ending: Ending): Charged => {
   const { exchange, on, open, price, tradingsymbol } = ending
   if (open === 0 || price.isZero()) return nothing

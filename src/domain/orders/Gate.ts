@@ -42,15 +42,15 @@ export interface Order {
   readonly price: Money.Decimal | null
   readonly triggerPrice: Money.Decimal | null
   readonly validity: "DAY" | "IOC" | "TTL"
-  /** Percent of the price, or -1: the broker chooses it. */
+  /** Percent of the price, or -1 if the broker shall choose it. */
   readonly marketProtection: Money.Decimal | null
 }
 
-/** An account's limits; null: no limit. */
+/** An account's limits; null means no limit. */
 export interface Limits {
   readonly maxOrderValue: Money.Decimal | null
   readonly maxPositionLots: number | null
-  /** Of all contracts together, long or short, with all open orders. Shares are traded in no lots and do not count. */
+  /** The limit for all contracts together, long or short, with all open orders. Shares are not traded in lots and do not count. */
   readonly maxTotalLots: number | null
   readonly maxDailyLoss: Money.Decimal | null
   readonly maxOrdersPerDay: number | null
@@ -77,17 +77,17 @@ export interface Situation {
   readonly hasDerivatives: boolean
   readonly lastPrice: Money.Decimal | null
   readonly limits: Limits
-  /** Why orders are stopped, for the account or for all; null: they are not. */
+  /** Why orders are stopped, for the account or for all; null if they are not. */
   readonly killed: string | null
-  /** Why the account's own stop lets no order open a position; null: it does not. */
+  /** Why the account's stop forbids orders that open a position; null if there is no stop. */
   readonly lossStop: string | null
-  /** Today's profit of the account after charges, realised or not; negative for a loss. Null: unknown. */
+  /** Today's profit of the account after charges, realised or not; negative for a loss. Null if unknown. */
   readonly dayProfit: Money.Decimal | null
-  /** What the account holds of the instrument, short below zero, and its open orders, by the broker's figures. Null: unknown. */
+  /** The account's position in the instrument (short below zero) and its open orders, by the broker's figures. Null if unknown. */
   readonly exposure: Exposure.Exposure | null
-  /** The most lots that all other contracts of the account can come to with its open orders. Null: unknown. */
+  /** The most lots that all other contracts of the account can reach with its open orders. Null if unknown. */
   readonly otherLots: number | null
-  /** When the account last sent an order of the same terms; null: never. */
+  /** When the account last sent an order with the same terms; null if never. */
   readonly sameTermsAtMs: number | null
   /** Orders that all instances sent for the account in the last second, the last minute, and today. */
   readonly sent: { readonly second: number; readonly minute: number; readonly day: number }
@@ -101,7 +101,7 @@ const dayOf = ({ atMs }: Pick<Situation, "atMs">): string => Day.iso(Day.at(atMs
 
 const killSwitch: Check = (_order, { killed }) => (killed === null ? null : `orders are stopped: ${killed}`)
 
-/** An order that only lowers a position is no risk. Nobody knows it while the position is unknown. */
+/** Whether an order only reduces a position, and so adds no risk. False while the position is unknown. */
 const onlyLowers = ({ quantity, side }: Order, exposure: Exposure.Exposure | null): boolean =>
   exposure !== null && Exposure.filledOf(side, quantity, exposure) <= 0
 
@@ -112,7 +112,7 @@ const accountStop: Check = (order, { exposure, lossStop }) => {
     : `the account is stopped, and only orders that lower a position pass: ${lossStop}`
 }
 
-/** An order after the market (AMO) is collected by the broker while the market is closed, so no phase of the exchange decides it. */
+/** An after-market order (AMO) is collected by the broker while the market is closed, so no phase of the exchange decides it. */
 const tradingHours: Check = (order, { atMs, hasDerivatives, instrument, rules }) => {
   if (order.variety === "amo") return null
   const place = InstrumentHours.placeOf(rules, instrument, hasDerivatives)
@@ -125,7 +125,7 @@ const tradingHours: Check = (order, { atMs, hasDerivatives, instrument, rules })
       const accepted = rules.documents.sessions.phases.find((it) => it.phase === name)?.orders
       const type = order.orderType === "MARKET" ? "market" : "limit"
       const isStop = hasTrigger(order) || order.validity === "IOC"
-      // Where a phase names what it takes, orders are collected for an auction: a stop or an IOC order has no meaning there.
+      // A phase that names its order types collects orders for an auction, in which a stop or an IOC order has no meaning.
       return accepted === undefined || (accepted.includes(type) && !isStop) ? null : `${name} takes no such order`
     }
   })
@@ -176,7 +176,7 @@ const marketProtection: Check = (order, situation) => {
 
 const maxValue: Check = (order, { atMs, instrument, lastPrice, limits: { maxOrderValue }, rules }) => {
   if (maxOrderValue === null) return null
-  // The trigger price of a cover order is its stop's, and no price of the order itself.
+  // The trigger price of a cover order belongs to its stop, so it is not used as the order's price.
   const price = order.price ?? (order.variety === "co" ? null : order.triggerPrice) ?? lastPrice
   if (price === null) return "the last price is not known, so the value of the order is not"
   return Either.match(Segments.multiplier(rules.segments, instrument.exchange, instrument.name, Day.at(atMs)), {
@@ -188,7 +188,9 @@ const maxValue: Check = (order, { atMs, instrument, lastPrice, limits: { maxOrde
   })
 }
 
-/** The position if this order and all open ones of its side are filled. An order that only lowers a position passes. */
+/**
+ * Checks the position that results if this order and all open ones of its side are filled. An order that only reduces a position passes.
+ */
 const positionLimit: Check = ({ quantity, side }, { exposure, instrument, limits: { maxPositionLots } }) => {
   if (maxPositionLots === null) return null
   if (exposure === null) return "the position is not known, so it cannot be compared with its limit"
@@ -200,7 +202,10 @@ const positionLimit: Check = ({ quantity, side }, { exposure, instrument, limits
 /** Whether an instrument is a future or an option, and so traded in lots. */
 export const isContract = ({ expiry }: Pick<Instrument.Instrument, "expiry">): boolean => expiry !== null
 
-/** All positions of contracts if this order and all open ones are filled. An order that only lowers a position passes. */
+/**
+ * Checks the sum of all contracts' positions that results if this order and all open ones are filled. An order that only reduces a position
+ * passes.
+ */
 const totalLimit: Check = (order, { exposure, instrument, limits: { maxTotalLots }, otherLots }) => {
   if (maxTotalLots === null || !isContract(instrument) || onlyLowers(order, exposure)) return null
   if (exposure === null || otherLots === null) return "the positions are not known, so they cannot be compared with their limit"
@@ -252,7 +257,7 @@ const checks: ReadonlyArray<readonly [Rule, Check]> = [
   ["rate_limit", rateLimit]
 ]
 
-/** Every rule that refuses the order; empty: it may be sent. */
+/** Every rule that refuses the order; empty if it may be sent. */
 export const refusals = (order: Order, situation: Situation): ReadonlyArray<Refusal> =>
   checks.flatMap(([rule, check]) => {
     const message = check(order, situation)
@@ -260,8 +265,9 @@ export const refusals = (order: Order, situation: Situation): ReadonlyArray<Refu
   })
 
 /**
- * The quantities of the orders that together make `quantity`, each a multiple of the lot and not above the freeze quantity. One part where no
- * freeze quantity is known; an uncertain one is used, because smaller orders do no harm. Null: more parts than the broker would take, or a freeze quantity below one lot.
+ * The quantities of the orders that together make `quantity`, each a multiple of the lot and not above the freeze quantity. One part if no
+ * freeze quantity is known. An uncertain one is used too, because smaller orders do no harm. Null if there would be more parts than the
+ * broker accepts, or if the freeze quantity is below one lot.
  */
 export const slices = (situation: Listed, quantity: number): ReadonlyArray<number> | null => {
   const freeze = freezeOf(situation)
@@ -277,12 +283,12 @@ export const slices = (situation: Listed, quantity: number): ReadonlyArray<numbe
   return quantity % largest === 0 ? whole : [...whole, quantity % largest]
 }
 
-/** The most orders of one round that close one position. What is left is closed by the next round. */
+/** The most orders of one round that close one position. The next round closes the rest. */
 export const closingPartsMax = 100
 
 /**
- * The quantities of the orders that close a position of `quantity`: the same as `slices`, but of any number up to `closingPartsMax`, because
- * each is an order of its own.
+ * The quantities of the orders that close a position of `quantity`: like `slices`, but up to `closingPartsMax` parts, because each is a
+ * separate order.
  */
 export const closingParts = (situation: Listed, quantity: number): ReadonlyArray<number> => {
   const freeze = freezeOf(situation)

@@ -10,7 +10,7 @@ const terms = {
     exchange: Schema.String,
     tradingsymbol: Schema.String,
     trigger_values: Schema.Array(Money.Money),
-    /** The price when the trigger was made: whether it is reached from below or above depends on it. */
+    /** The price when the trigger was made. It decides whether the trigger is reached from below or from above. */
     last_price: Money.Money
   }).annotations({ description: "When the orders are placed" }),
   orders: Schema.Array(
@@ -40,7 +40,7 @@ const isSameOrder = (wanted: Terms["orders"][number], found: Trigger["orders"][n
   wanted.order_type === found.order_type &&
   wanted.price.equals(found.price)
 
-/** Whether a trigger has the terms of a request. The price at its making is the broker's own. */
+/** Whether a trigger has the terms of a request. `last_price` is not compared, because the broker sets it. */
 const isSame = ({ condition, orders, type }: Terms, found: Trigger): boolean =>
   type === found.type &&
   condition.exchange === found.condition.exchange &&
@@ -50,7 +50,7 @@ const isSame = ({ condition, orders, type }: Terms, found: Trigger): boolean =>
   orders.length === found.orders.length &&
   orders.every((order, at) => isSameOrder(order, found.orders[at]))
 
-/** What is known when the outcome of a request is looked up in the broker's list. */
+/** The broker's list in which the outcome of a request is looked up, with what else is known. */
 export interface Listed {
   readonly triggers: ReadonlyArray<Trigger>
   /** When the request could first have been carried out, by the broker's clock, UNIX ms. */

@@ -1,6 +1,6 @@
 /**
- * The quantity of each leg of an iceberg order but the last, which takes the rest: whole lots. Null: the quantity cannot be cut into so many
- * legs of whole lots of which none is empty. Source: kite.trade/docs/connect/v3/orders, variety iceberg.
+ * The quantity of each leg of an iceberg order except the last, which gets the rest, in whole lots. Null if the quantity cannot be cut into
+ * that many non-empty legs of whole lots. Source: kite.trade/docs/connect/v3/orders, variety iceberg.
  */
 export const legQuantity = (quantity: number, legs: number, lotSize: number): number | null => {
   const each = Math.ceil(quantity / lotSize / legs) * lotSize
@@ -13,7 +13,7 @@ interface Terms {
   readonly iceberg_quantity?: number | undefined
 }
 
-/** Why the legs of an order may not be sent; null: they may, or it has none. */
+/** Why the legs of an order may not be sent; null if they may, or if it has no legs. */
 export const refusalOf = ({ iceberg_legs, iceberg_quantity, quantity }: Terms, lotSize: number): string | null => {
   if (iceberg_legs === undefined) return null
   const each = legQuantity(quantity, iceberg_legs, lotSize)

@@ -6,15 +6,15 @@ export interface Order {
   readonly orderType: "LIMIT" | "MARKET" | "SL" | "SL-M"
   readonly validity: "DAY" | "IOC"
   readonly quantity: number
-  /** Of LIMIT and SL; else 0. */
+  /** The limit price of LIMIT and SL; 0 for other types. */
   readonly price: number
-  /** Of SL and SL-M; else 0. */
+  /** The trigger price of SL and SL-M; 0 for other types. */
   readonly triggerPrice: number
-  /** Of MARKET and SL-M: the furthest from the last price that it may trade, in ten-thousandths of it; null: any price. */
+  /** For MARKET and SL-M: how far from the last price it may trade, in ten-thousandths of that price; null means any price. */
   readonly protection: number | null
   readonly tick: number
   readonly status: "NEW" | "TRIGGER PENDING" | "OPEN" | "COMPLETE" | "CANCELLED"
-  /** The worst price that it may still trade at; null: any. */
+  /** The worst price at which it may still trade; null means any. */
   readonly limit: number | null
   readonly filled: number
   /** Sum of price times quantity over its fills. */

@@ -19,7 +19,7 @@ export interface Order {
   readonly instrumentType: Type
   readonly product: Product
   readonly side: "BUY" | "SELL"
-  /** As the broker counts: shares or contracts. */
+  /** The quantity in the broker's units: shares or contracts. */
   readonly quantity: number
   readonly price: Decimal
 }
@@ -78,7 +78,7 @@ export const sum = (all: ReadonlyArray<Amounts>): Amounts =>
 /** An option of an index that was held to its expiry in the money. `price` is its intrinsic value, `on` its expiry. */
 export type Exercise = Omit<Order, "product" | "instrumentType">
 
-/** What the exercise of an option of NFO or BFO costs: the transaction tax alone. The rulebook has no other charge of it. */
+/** The charges of exercising an option of NFO or BFO: only the transaction tax, because the rulebook has no other charge for it. */
 export const exercise = (rules: Charges.Rules, it: Exercise): Either.Either<Amounts & Pick<Charges.Charges, "confidence">, UnknownRule> =>
   Either.gen(function* () {
     const { exchange } = yield* place({ ...it, instrumentType: "CE", product: "NRML" })

@@ -7,7 +7,7 @@ import * as Task from "./Task.ts"
 export interface Policy {
   /** A process sends only within this time after an attempt started (the self-fence). */
   readonly sendDelayMaxMs: number
-  /** How long an answer is awaited. */
+  /** How long the process waits for an answer. */
   readonly answerMsMax: number
   /**
    * After this time from an attempt's start, an order that the book does not show does not exist. It must exceed `sendDelayMaxMs`, the time
@@ -33,7 +33,9 @@ export const defaults: Policy = {
   keepsTags: false
 }
 
-/** For orders that the platform matches itself: a tag is carried out once, so that an unknown outcome is sent again without a wait. */
+/**
+ * For orders that the platform matches itself. It carries out a tag once, so an order with an unknown outcome is sent again without a wait.
+ */
 export const onPaper: Policy = { ...defaults, sendDelayMaxMs: 2_000, answerMsMax: 2_000, horizonMs: 0, keepsTags: true }
 
 /** `epoch` is the owner's; an owner with an older epoch than the task's changes nothing. `jitter` is a number in [0, 1]. */
@@ -89,7 +91,7 @@ const retryAt = (task: Task.Task, atMs: number, change: Partial<Task.Task>): Ste
   to(task, { ...change, status: "RETRYING", dueAtMs: atMs }, Output.WakeAt({ atMs }))
 
 const noEvidence: Outcome.Evidence = { httpStatus: null, errorType: null, message: null }
-/** The attempts with the last one ended. */
+/** The attempts, of which the last one gets an outcome. */
 const ended = (
   task: Task.Task,
   nowMs: number,
@@ -209,8 +211,8 @@ const declined = (task: Task.Task, { epoch, failure }: InputOf<"Declined">): Ste
   isUnsent(task) ? to(task, { status: "DEAD_LETTER", epoch, error: failure }) : unchanged(task)
 
 /**
- * The protocol of one task: save, then send, and let the order book decide what no answer decided. Production, the simulator's tests and the
- * exhaustive model run this function. Source: the protocol of docs/orders.md.
+ * The protocol of one task: save, then send. If no answer decides the outcome, the order book does. Production, the simulator's tests and
+ * the exhaustive model run this function. Source: the protocol of docs/orders.md.
  */
 export const decide =
   (policy: Policy) =>

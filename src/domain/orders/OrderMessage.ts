@@ -16,7 +16,7 @@ export const Attempt = Schema.Struct({
   message: Schema.NullOr(Schema.String)
 }).annotations({ identifier: "OrderAttempt" })
 
-/** A task as clients see it. `revision` grows with each change, so the greater one of two copies is the newer one. */
+/** A task as clients see it. `revision` grows with each change, so of two copies the one with the greater revision is newer. */
 export const OrderTask = Schema.Struct({
   task_id: Schema.String,
   account_id: Schema.String,

@@ -24,7 +24,7 @@ export const Place = Schema.Struct({
   disclosed_quantity: Schema.optional(Schema.Int),
   market_protection: Schema.optional(Money.Money),
   iceberg_legs: Schema.optional(Schema.Int),
-  /** Of each leg but the last, which takes the rest. */
+  /** The quantity of each leg except the last, which gets the rest. */
   iceberg_quantity: Schema.optional(Schema.Int)
 })
 export type Place = typeof Place.Type
@@ -47,17 +47,17 @@ export type Modify = typeof Modify.Type
 export const Cancel = Schema.Struct({ kind: Schema.Literal("cancel"), variety: Variety, order_id: Schema.String })
 export type Cancel = typeof Cancel.Type
 
-/** What a task asks of the broker, as Postgres keeps it. */
+/** A task's request to the broker, as Postgres stores it. */
 export const OrderRequest = Schema.Union(Place, Modify, Cancel, GttPlace, GttModify, GttDelete)
 export type OrderRequest = typeof OrderRequest.Type
 
-/** The instrument that a request names; null: it names an order or a trigger that exists. */
+/** The instrument that a request names; null if it names an existing order or trigger. */
 export const instrumentOf = (it: OrderRequest): { readonly exchange: string; readonly tradingsymbol: string } | null => {
   if (it.kind === "place") return it
   return it.kind === "gtt_place" || it.kind === "gtt_modify" ? it.condition : null
 }
 
-/** What makes two requests the same. The price at which a trigger was made does not. */
+/** The terms by which two requests are compared. They leave out the price at which a trigger was made. */
 export const termsOf = (it: OrderRequest): unknown =>
   it.kind === "gtt_place" || it.kind === "gtt_modify" ? { ...it, condition: { ...it.condition, last_price: null } } : it
 

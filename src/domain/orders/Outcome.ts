@@ -9,21 +9,21 @@ export interface Evidence {
   readonly message: string | null
 }
 
-/** The result of one request to the broker. A failure is one of two types, and only `Refused` proves that nothing happened. */
+/** The result of one request to the broker. There are two kinds of failure, and only `Refused` proves that nothing happened. */
 export type Outcome = Data.TaggedEnum<{
   /** The broker has carried it out. */
   Done: { readonly orderId: string }
   /** The broker has not carried it out, and never will. `isTransient`: the same request may succeed later. */
   Refused: Evidence & { readonly isTransient: boolean }
-  /** Nobody knows. Only the order book can answer. */
+  /** It is not known whether the broker has carried it out. Only the order book can show it. */
   Unknown: Evidence
 }>
 export const Outcome = Data.taggedEnum<Outcome>()
 
-/** What came back, as the broker's client reports it. */
+/** The reply to a request, as the broker's client reports it. */
 export type Reply = Data.TaggedEnum<{
   Answer: Evidence & { readonly httpStatus: number; readonly orderId: string | null }
-  /** The platform itself decides, for a paper account, and has decided against the request. */
+  /** For a paper account, the platform itself has refused the request. */
   Declined: { readonly errorType: string; readonly message: string }
   /** No byte of the request left: the name was not resolved, or the connection was refused. */
   NotSent: { readonly reason: string }
@@ -34,7 +34,8 @@ export const Reply = Data.taggedEnum<Reply>()
 
 /**
  * Error types that the broker answers after it has decided against the request. NetworkException, DataException and GeneralException are
- * not among them: with these Kite's own front could not reach its order system, or lost the answer. Source: kite.trade/docs/connect/v3/exceptions.
+ * not among them: these mean that Kite's front end could not reach its order system, or lost the answer. Source:
+ * kite.trade/docs/connect/v3/exceptions.
  */
 const decided: ReadonlySet<string | null> = new Set([
   "InputException",
@@ -48,8 +49,9 @@ const decided: ReadonlySet<string | null> = new Set([
 
 const notFound = 404
 /**
- * A change of an order or a trigger that does not exist. Only Kite's own answer says so: one without its error type may be of a proxy, and
- * with NetworkException Kite did not reach its order system. A request that makes something new names nothing that could be missing.
+ * True if the request names an order or a trigger that does not exist. Only an answer of Kite itself proves this: an answer without Kite's
+ * error type may come from a proxy, and NetworkException means that Kite did not reach its order system. A request that makes something new
+ * names nothing that could be missing.
  */
 const namesNothing = (kind: Task.Kind, status: number, errorType: string | null): boolean =>
   !Task.makesNew(kind) && status === notFound && errorType !== null && errorType !== "NetworkException"
@@ -73,5 +75,5 @@ export const of = (reply: Reply, kind: Task.Kind): Outcome => {
   return Outcome.Unknown({ httpStatus, errorType, message })
 }
 
-/** Whether an outcome speaks against the broker's health. A rejected order shows that the broker works. */
+/** Whether an outcome counts as a failure of the broker. A rejected order shows that the broker works. */
 export const isFailure = (outcome: Outcome): boolean => outcome._tag === "Unknown" || (outcome._tag === "Refused" && outcome.isTransient)

@@ -26,21 +26,21 @@ export interface Trade {
   readonly strategyId: number | null
 }
 
-/** What the fills of one instrument and product come to. */
+/** The result of the fills of one instrument and product. */
 export interface Line {
   readonly instrument: Trade["instrument"]
   readonly product: OrderCharges.Product
-  /** Of the line's first fill, which orders the lines. */
+  /** The id of the line's first fill. Lines are sorted by it. */
   readonly firstTradeId: number
   /** The Indian date that `position` is of. */
   readonly day: string
-  /** What was open in the morning, and the day's fills. */
+  /** The position at the start of the day, with the day's fills. */
   readonly position: Position.Position
   /** Everything that was ever traded, as one position. */
   readonly whole: Position.Position
   /** Price of the last fill. */
   readonly lastPrice: number
-  /** Received for the shares held, in rupees. */
+  /** Dividends received for the shares held, in rupees. */
   readonly dividends: Money.Decimal
 }
 
@@ -58,25 +58,25 @@ interface Totals {
   readonly charges: Either.Either<Money.Decimal, UnknownRule>
 }
 
-/** What a fold of fills depends on besides the fills. If it changes, the fills are folded again. */
+/** Everything besides the fills that a fold of them depends on. If it changes, the fills are folded again. */
 export interface Ground {
   readonly rules: RuleSet
   /** Corporate actions of a share, the oldest first. */
   readonly actionsOf: (instrument: Trade["instrument"]) => ReadonlyArray<CorporateActions.Action>
 }
 
-/** Everything that an account's fills come to. A new fill changes one line and one order; nothing is added up again. */
+/** The result of all fills of an account. A new fill changes one line and one order; the other fills are not added up again. */
 export interface Ledger extends Totals {
   readonly ground: Ground
   /** The Indian date of the newest fill; null before the first. */
   readonly day: string | null
-  /** As it was before the first fill of `day`. */
+  /** The totals before the first fill of `day`. */
   readonly morning: Totals
   readonly trades: number
   readonly newestTradeId: number
 }
 
-/** Prices in the instrument's units; null: not known. */
+/** Prices in the instrument's units; null if unknown. */
 export interface Prices {
   readonly mark: (instrument: Trade["instrument"]) => { readonly last: number; readonly close: number } | null
   /** The final price of an expired contract. */
@@ -89,9 +89,9 @@ export interface Funds {
   readonly traded: Money.Decimal
   /** Gain of all futures at the newest prices, realised or not. A future is settled in cash each day. */
   readonly futures: Money.Decimal
-  /** What expired options paid. */
+  /** Cash received from expired options at their settlement. */
   readonly settled: Money.Decimal
-  /** Received for shares that were held. */
+  /** Dividends received for shares that were held. */
   readonly dividends: Money.Decimal
   readonly charges: Money.Decimal
   /** Opening cash and all of the above. */
@@ -111,8 +111,8 @@ const isDelivered = ({ product }: Pick<Line, "product">): boolean => product ===
 
 const paisePerRupee = 100
 /**
- * Shares that are held on the morning of an action. A split and a bonus change their number and leave what they cost; a fraction of a share
- * is lost. A dividend is paid in cash. A right to buy more is not used.
+ * Shares that are held on the morning of an action. A split and a bonus change their number and not their cost; a fraction of a share is
+ * lost. A dividend is paid in cash. A rights issue is not taken up.
  */
 const acted = (line: Line, action: CorporateActions.Action): Line => {
   const { overnightQuantity: held, overnightValue: value } = line.position
@@ -128,7 +128,7 @@ const acted = (line: Line, action: CorporateActions.Action): Line => {
   }
 }
 
-/** The line on the morning of a later day: what is open is carried at the average price of its side. */
+/** The line on the morning of a later day: the open quantity is carried at the average price of its side. */
 const carried = (line: Line, to: string, { actionsOf }: Ground): Line => {
   if (line.day >= to) return line
   const next: Line = { ...line, day: to, position: Position.carry(line.position) }
@@ -208,7 +208,7 @@ export const held = (ledger: Ledger, today: string): ReadonlyArray<Exposure.Part
 export const chargesOf = ({ orders }: Ledger, orderId: string): OrderCharges.Amounts | undefined =>
   Option.getOrUndefined(HashMap.get(orders, orderId))?.amounts
 
-/** Units of the underlying in one unit of quantity; 1 where the rulebook has none. */
+/** Units of the underlying in one unit of quantity; 1 if the rulebook has no multiplier. */
 const multiplierOf = (rules: RuleSet, { exchange, name, tradingsymbol }: Trade["instrument"], on: string): number =>
   Either.match(Segments.multiplier(rules.segments, exchange, name === "" ? tradingsymbol : name, Day.ofIso(on)), {
     onLeft: () => 1,
@@ -265,15 +265,15 @@ interface At {
 }
 
 /**
- * What a paper account's fills come to. Positions have Kite's fields. Shares for delivery become holdings on the next day. An expired
- * contract is in no position once its final price is known.
+ * Positions and holdings that result from a paper account's fills. Positions have Kite's fields. Shares for delivery become holdings on the
+ * next day. An expired contract is in no position once its final price is known.
  */
 export const portfolio = (ledger: Ledger, { prices, today }: At) => {
   const all = lines(ledger, today)
     .filter((line) => !(hasExpired(line, today) && prices.settlement(line.instrument) !== null))
     .map((line) => ({ line, marks: marksOf(line, ledger.ground.rules, prices, today) }))
   const isHeld = (line: Line) => isDelivered(line) && line.position.overnightQuantity > 0
-  /** Shares that were delivered are holdings and in no position. */
+  /** Delivered shares are holdings and not positions. */
   const open = all
     .map(({ line, marks }) => ({
       line,
@@ -313,7 +313,7 @@ const fundsOf = (totals: Totals, openingCash: Money.Decimal, { prices, today }: 
     return { openingCash, ...amounts, cash: openingCash.plus(traded).plus(futures).plus(settled).plus(dividends).minus(charges) }
   })
 
-/** The account's cash. What open orders block is in `PaperMargin`. */
+/** The account's cash. `PaperMargin` computes what open orders block. */
 export const funds = (ledger: Ledger, openingCash: Money.Decimal, at: At): Either.Either<Funds, UnknownRule> =>
   fundsOf(ledger, openingCash, at, ledger.ground)
 
@@ -321,7 +321,7 @@ export const funds = (ledger: Ledger, openingCash: Money.Decimal, at: At): Eithe
 export const morningFunds = (ledger: Ledger, openingCash: Money.Decimal, at: At): Either.Either<Funds, UnknownRule> =>
   fundsOf(ledger.day === at.today ? ledger.morning : ledger, openingCash, at, ledger.ground)
 
-/** What today's net positions made since the previous close at the newest prices, less today's charges. */
+/** The profit of today's net positions since the previous close at the newest prices, less today's charges. */
 export const dayProfit = (ledger: Ledger, at: At): Money.Decimal => {
   const before = ledger.day === at.today ? ledger.morning.charges : ledger.charges
   const charges = Either.getOrElse(

@@ -9,9 +9,9 @@ import type * as OrderCharges from "./OrderCharges.ts"
 import * as PaperOrder from "./PaperOrder.ts"
 
 /**
- * What an order blocks by what is public: a bought option costs its premium, shares for delivery their value, and shares that are sold for
- * delivery nothing, because they are held. Left: the margin of anything else comes from the clearing corporation's and the broker's own
- * parameters, so that only the broker knows it.
+ * The amount that an order blocks, as far as the rules are public: a bought option blocks its premium, bought shares for delivery their
+ * value, and shares sold for delivery nothing, because they are held. Left for anything else: its margin depends on parameters of the
+ * clearing corporation and the broker, so only the broker knows it.
  */
 export const of = (
   rules: Pick<RuleSet, "segments">,
@@ -45,7 +45,7 @@ export interface At {
   readonly lastPrice: (instrument: Instrument.Instrument) => number
 }
 
-/** What working orders block until they fill, each for itself. An order whose margin only the broker knows blocks nothing. */
+/** The amount that working orders block until they fill, each counted alone. An order whose margin only the broker knows blocks nothing. */
 export const blocked = (working: ReadonlyArray<PaperOrder.PaperOrder>, { lastPrice, rules, today }: At): Margins.Margin =>
   Margins.sum(
     working.map((paper) => {
@@ -54,7 +54,7 @@ export const blocked = (working: ReadonlyArray<PaperOrder.PaperOrder>, { lastPri
     })
   )
 
-/** The broker's refusal of an order that the account cannot pay; null: it can. */
+/** The refusal, in the broker's words, of an order that the account cannot pay for; null if it can. */
 export const shortage = (required: Money.Decimal, available: Money.Decimal): string | null =>
   required.isZero() || required.lte(available)
     ? null

@@ -53,11 +53,11 @@ export const PaperOrder = Schema.Struct({
   order: Matched,
   placedAtMs: Schema.Int,
   updatedAtMs: Schema.Int,
-  /** Of TTL: when it ends without a trade. */
+  /** For TTL: when the order ends if it has not traded. */
   endsAtMs: Schema.NullOr(Schema.Int),
-  /** The Indian date on which it is at the exchange. */
+  /** The Indian date of the session to which the order belongs. */
   day: Schema.String,
-  /** An order after the market waits until its exchange trades. */
+  /** True for an after-market order (AMO) until its exchange trades. */
   isWaiting: Schema.Boolean,
   modifications: Schema.Int
 })
@@ -73,7 +73,7 @@ export interface Ground {
   readonly lastPrice: number
 }
 
-/** Why a request is refused. Nothing has changed then. */
+/** Why a request is refused. A refused request changes nothing. */
 export interface Refusal {
   readonly type: "instrument" | "variety" | "trading_hours" | "charges" | "market_protection" | "order_not_open" | "modification"
   readonly message: string
@@ -95,7 +95,7 @@ const scaleOf = ({ token }: Instrument.Instrument): number => Instrument.priceSc
 const unitsOf = (price: Money.Decimal | undefined, instrument: Instrument.Instrument): number =>
   price === undefined ? 0 : price.times(scaleOf(instrument)).toNumber()
 
-/** The name by which the rulebook knows what an instrument is written on. */
+/** The name by which the rulebook knows an instrument's underlying. */
 const underlyingOf = (instrument: Instrument.Instrument): string => Instrument.underlyingOf(instrument)?.name ?? instrument.tradingsymbol
 
 /** What an order has filled so far: `value` is the sum of price units times quantity. */
@@ -115,7 +115,7 @@ export const chargesOf = (rules: RuleSet, { filled, instrument, product, side, v
   return OrderCharges.charges(rules, { on, exchange, underlying, instrumentType, product, side, quantity: filled, price })
 }
 
-/** What has not filled yet, as one order. Its price is the worst that it may trade at; `lastPrice` where it has no such price yet. */
+/** The unfilled part as an order. Its price is the worst at which it may trade, or `lastPrice` if it has no such price yet. */
 export const restOf = ({ instrument, order, product }: PaperOrder, lastPrice: number, on: string): OrderCharges.Order => {
   const { exchange, instrumentType } = instrument
   const units = order.limit ?? (order.price || order.triggerPrice || lastPrice)
@@ -131,7 +131,7 @@ export const restOf = ({ instrument, order, product }: PaperOrder, lastPrice: nu
   }
 }
 
-/** Ten-thousandths of the price; null: any price. -1 lets the broker's rule choose it. */
+/** The market protection in ten-thousandths of the price; null means any price. A request of -1 takes the broker's automatic protection. */
 const protectionOf = (
   { market_protection: percent, order_type: type }: Place,
   instrument: Instrument.Instrument,
@@ -207,7 +207,7 @@ const notOpen = (paper: PaperOrder) => refuse("order_not_open", `order ${paper.o
 
 const fixed = ["order_type", "validity", "disclosed_quantity", "market_protection"] as const
 
-/** What is wrong with a modification; null: nothing. */
+/** Why a modification is refused; null if it is allowed. */
 const problemOf = ({ instrument, order }: PaperOrder, request: Modify): string | null => {
   const { price, quantity, trigger_price } = request
   const other = fixed.find((name) => request[name] !== undefined)
@@ -262,7 +262,7 @@ export const match = (
   return [{ ...paper, order, updatedAtMs: atMs, isWaiting: false, day: IndiaTime.istDate(atMs) }, fills]
 }
 
-/** Ends an order whose day or time is over, or whose contract has expired. An order after the market waits for the next session. */
+/** Ends an order whose day or time is over, or whose contract has expired. An after-market order (AMO) waits for the next session. */
 export const lapse = (paper: PaperOrder, phase: ExchangePhase.Phase, atMs: number): PaperOrder => {
   const { day, endsAtMs, instrument, isWaiting } = paper
   const today = IndiaTime.istDate(atMs)
@@ -273,7 +273,7 @@ export const lapse = (paper: PaperOrder, phase: ExchangePhase.Phase, atMs: numbe
   return isWorking(paper) && (isExpired || isDayOver || isTimeOver) ? cancelled(paper, atMs) : paper
 }
 
-/** What an auction collects is open before it is matched. */
+/** The status in Kite's words. An order that an auction collects is open until it is matched. */
 export const statusOf = ({ isWaiting, order }: PaperOrder): string => {
   if (order.status !== "NEW") return order.status
   return isWaiting ? "AMO REQ RECEIVED" : "OPEN"

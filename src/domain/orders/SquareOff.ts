@@ -11,17 +11,17 @@ export interface Placing {
   readonly tag: string
   readonly status: Task.Status
   readonly changedAtMs: number
-  /** It closes positions for this stop. */
+  /** True if the task closes positions for this stop. */
   readonly closes: boolean
   readonly error: Task.Failure | null
 }
-/** Where a position is: closing it needs an order of the same product. */
+/** The instrument and product of a position. An order that closes it must have the same product. */
 export interface Place {
   readonly exchange: string
   readonly tradingsymbol: string
   readonly product: string
 }
-/** An order as a reading of the order book shows it: one of these tasks, or of an account any. */
+/** An order as a reading of the order book shows it. For a strategy only orders of its tasks, for an account any order. */
 export interface Shown extends Place {
   readonly orderId: string
   /** Empty for an order without a tag. */
@@ -32,7 +32,7 @@ export interface Shown extends Place {
   /** False for an order that a person placed elsewhere while a person is asked to look. */
   readonly mayCancel: boolean
 }
-/** What an order of one of these tasks has traded, as the account's state has it. */
+/** The trades of one of these tasks' orders, from the account's state. */
 export interface Traded extends Place {
   readonly orderId: string
   readonly tag: string
@@ -54,29 +54,29 @@ export interface Position extends Place {
 }
 
 export interface Facts {
-  /** What is stopped. */
+  /** Whether a strategy or an account is stopped. */
   readonly scope: "strategy" | "account"
   readonly tasks: ReadonlyArray<Placing>
   readonly orders: ReadonlyArray<Shown>
   readonly trades: ReadonlyArray<Traded>
   /** What has to be closed. */
   readonly positions: ReadonlyArray<Position>
-  /** The positions have all that the orders have filled. */
+  /** True if the positions include everything that the orders have filled. */
   readonly isSettled: boolean
   readonly cancelling: ReadonlyArray<Cancelling>
   /** Undefined until the instruments are loaded: every contract would look as if it were no longer listed. */
   readonly isListed: ((place: Place) => boolean) | undefined
-  /** Closing orders are made in rounds; zero: none yet. */
+  /** The number of rounds of closing orders that were made. */
   readonly rounds: number
   readonly roundAtMs: number
   readonly nowMs: number
 }
 
 export interface Policy {
-  /** A reading of the book that began so long after a task shows the task's order. */
+  /** A reading of the book that begins this long after a task shows the task's order. */
   readonly horizonMs: number
   readonly roundsMax: number
-  /** Before the second round; doubled before each further one, up to `waitMsMax`. */
+  /** The pause before the second round. It doubles before each further round, up to `waitMsMax`. */
   readonly waitMs: number
   readonly waitMsMax: number
   /** An order that closes a position and is open for longer than this needs a person. */
@@ -86,7 +86,7 @@ export interface Policy {
 export interface Step {
   readonly status: Status
   readonly message: string | null
-  /** Tasks that were not sent and must not be. */
+  /** Tasks that were not sent, and must not be sent. */
   readonly withdraw: ReadonlyArray<number>
   /** Ids of open orders that have to be cancelled. */
   readonly cancel: ReadonlyArray<string>
@@ -104,9 +104,9 @@ const step = (status: Status, message: string | null, more: Partial<Step> = {}):
 })
 
 /**
- * The positions that the orders of these tasks have made. The quantity that an order has filled is read from the order book, where the book has
- * the order, because its trades arrive a moment later.
- * The broker closes intraday positions at the end of their day, and tells no trade of ours for it.
+ * The positions that the orders of these tasks have made. The quantity that an order has filled is read from the order book, where the book
+ * has the order, because its trades arrive a moment later. The broker closes intraday positions at the end of their day, without a trade of
+ * these tasks.
  */
 export const positionsOf = ({ orders, trades }: Pick<Facts, "orders" | "trades">): ReadonlyArray<Position> => {
   const byPlace = new Map<string, Position>()
@@ -122,13 +122,13 @@ export const positionsOf = ({ orders, trades }: Pick<Facts, "orders" | "trades">
   return [...byPlace.values()].filter(({ net }) => net !== 0)
 }
 
-/** Positions that a stop of an account closes. Shares for delivery are paid for, and stay. */
+/** Positions that a stop of an account closes. Shares for delivery are paid for, so they stay. */
 export const closable = (rows: ReadonlyArray<Figures.Position>): ReadonlyArray<Position> =>
   rows.flatMap(({ exchange, product, quantity, tradingsymbol }) =>
     quantity !== 0 && (product === "NRML" || product === "MIS") ? [{ exchange, tradingsymbol, product, net: quantity }] : []
   )
 
-/** What orders filled today by place: bought and sold. */
+/** The quantities that orders filled today, by place: bought and sold. */
 type Filled = ReadonlyMap<string, { readonly bought: number; readonly sold: number }>
 const filledOf = (all: ReadonlyArray<Place & { readonly bought: number; readonly sold: number }>): Filled => {
   const byPlace = new Map<string, { readonly bought: number; readonly sold: number }>()
@@ -141,7 +141,7 @@ const filledOf = (all: ReadonlyArray<Place & { readonly bought: number; readonly
   return byPlace
 }
 
-/** Whether the broker's positions have all that the orders of the day filled. They may be behind the order book by a moment. */
+/** Whether the broker's positions include everything that the orders of the day filled. They may be behind the order book by a moment. */
 export const agree = (rows: ReadonlyArray<Figures.Position>, orders: ReadonlyArray<Shown>): boolean => {
   const inRows = filledOf(rows.map((it) => ({ ...it, bought: it.day_buy_quantity, sold: it.day_sell_quantity })))
   const inBook = filledOf(
@@ -158,7 +158,7 @@ export const agree = (rows: ReadonlyArray<Figures.Position>, orders: ReadonlyArr
 
 const textOf = (error: Task.Failure | null): string => (error === null ? "without a reason" : `${error.type}: ${error.message}`)
 
-/** What has to end before anything is closed; null: nothing. */
+/** The step that is needed before anything may be closed; null if closing may begin. */
 const before = (policy: Policy, { cancelling, isSettled, nowMs, orders, roundAtMs, scope, tasks, trades }: Facts): Step | null => {
   const withdraw = tasks.filter(({ closes, status }) => !closes && (status === "PENDING" || status === "RETRYING")).map((it) => it.taskId)
   const isUnfinished = tasks.some(({ status }) => status === "PENDING" || status === "RETRYING" || status === "RUNNING")
@@ -170,7 +170,7 @@ const before = (policy: Policy, { cancelling, isSettled, nowMs, orders, roundAtM
   if (isUnfinished || cancel.length > 0) return step("running", `orders of the ${scope} are being cancelled`, { withdraw, cancel })
   const unknown = tasks.find(({ status }) => status === "UNKNOWN")
   if (unknown !== undefined) return step("incomplete", `nobody knows whether the order of task ${unknown.taskId} was placed`)
-  // A cancellation is refused where the order has just been filled, and the book may show that a moment later.
+  // The broker refuses a cancellation if the order was just filled, which the book may show only a moment later.
   const refused = cancelling.find(
     ({ changedAtMs, orderId, status }) =>
       (status === "DEAD_LETTER" || status === "UNKNOWN") &&
@@ -193,9 +193,9 @@ const before = (policy: Policy, { cancelling, isSettled, nowMs, orders, roundAtM
 const named = ({ exchange, net, product, tradingsymbol }: Position): string => `${net} ${exchange}:${tradingsymbol} (${product})`
 
 /**
- * The next step of closing what a stopped strategy holds in one account, or what a stopped account holds: what was not sent is withdrawn, open orders are cancelled, and what
- * is left is closed by orders of the opposite side. Nothing is closed while an order of it may still trade, or while nobody knows
- * whether it was placed, so that nothing is closed twice.
+ * The next step of closing the positions of a stopped strategy in one account, or of a stopped account. Tasks that were not sent are
+ * withdrawn, open orders are cancelled, and the remaining positions are closed by orders of the opposite side. Nothing is closed while an
+ * order may still trade, or while it is unknown whether an order was placed, so that nothing is closed twice.
  */
 export const stepOf = (policy: Policy, facts: Facts): Step => {
   const first = before(policy, facts)

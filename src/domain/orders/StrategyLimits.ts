@@ -2,17 +2,23 @@ import * as Money from "../Money.ts"
 import * as Exposure from "./Exposure.ts"
 import type * as Task from "./Task.ts"
 
-/** What a strategy's stop does: no order that opens a position is sent any more, or the strategy's positions are also closed. */
+/**
+ * What a strategy's stop does. `block`: no more orders that open a position are sent. `square_off`: the strategy's positions are also
+ * closed.
+ */
 export const actions = ["block", "square_off"] as const
 export type Action = (typeof actions)[number]
 
-/** The limits of one strategy; null: no limit. */
+/** The limits of one strategy; null means no limit. */
 export interface Limits {
-  /** Of one instrument, long or short, with all orders that may still trade. */
+  /** The limit for one instrument, long or short, with all orders that may still trade. */
   readonly maxPositionLots: number | null
-  /** Of all contracts together, long or short, with all orders that may still trade. Shares are traded in no lots and do not count. */
+  /**
+   * The limit for all contracts together, long or short, with all orders that may still trade. Shares are not traded in lots and do not
+   * count.
+   */
   readonly maxTotalLots: number | null
-  /** Rupees. A mark at which the strategy has lost so much stops the strategy. */
+  /** Rupees. A mark with a loss of this much or more stops the strategy. */
   readonly maxLoss: Money.Decimal | null
   /** Orders of the strategy that are sent on one day, over all accounts. */
   readonly maxOrdersPerDay: number | null
@@ -28,14 +34,14 @@ export interface Refusal {
 /** What is known about the strategy that an order names. */
 export interface Situation {
   readonly limits: Limits
-  /** Why the strategy is stopped; null: it is not. */
+  /** Why the strategy is stopped; null if it is not. */
   readonly stopped: string | null
   readonly exposure: Exposure.Exposure
-  /** The most lots that all other contracts of the strategy can come to. */
+  /** The most lots that all other contracts of the strategy can reach. */
   readonly otherLots: number
-  /** The strategy holds something. Then an unknown profit may be a loss. */
+  /** True if the strategy has positions. An unknown profit may then be a loss. */
   readonly holds: boolean
-  /** Of the newest mark, rupees; null: unknown. */
+  /** The profit in the newest mark, rupees; null if unknown. */
   readonly profit: Money.Decimal | null
   readonly ordersToday: number
 }
@@ -48,7 +54,7 @@ export interface Placed {
   readonly status: Task.Status
   readonly isIceberg: boolean
 }
-/** An order as the account's state has it. `pending` may still trade. */
+/** An order in the account's state. `pending` is the quantity that may still trade. */
 export interface Shown {
   readonly orderId: string
   readonly tag: string
@@ -57,7 +63,7 @@ export interface Shown {
   readonly pending: number
 }
 
-/** What a task may trade beyond the orders that are known. An order that nobody has seen yet may trade all of it. */
+/** The quantity that a task may trade beyond its known orders. If none of its orders is known yet, this is the whole quantity. */
 const unseen = ({ isIceberg, quantity, side, status }: Placed, orders: ReadonlyArray<Shown>): number => {
   if (orders.length === 0) return status === "DEAD_LETTER" || status === "CANCELLED" ? 0 : quantity
   // The legs of an iceberg order come one after the other. The last one that is known is open, or complete.
@@ -66,7 +72,7 @@ const unseen = ({ isIceberg, quantity, side, status }: Placed, orders: ReadonlyA
 }
 
 /**
- * What the strategy holds of an instrument. `booked` is the net quantity of its fills, and `bookedOf` tells how much of an order is among
+ * The strategy's exposure in an instrument. `booked` is the net quantity of its fills. `bookedOf` returns how much of an order is among
  * them, because a fill is booked a moment after its order has changed.
  */
 export const exposureOf = (
@@ -104,7 +110,7 @@ export interface Order {
   readonly isContract: boolean
 }
 
-/** Every rule of the strategy that refuses an order. One that only lowers a position passes all of them. */
+/** Every rule of the strategy that refuses an order. An order that only reduces a position passes all of them. */
 export const refusals = (order: Order, lotSize: number, situation: Situation): ReadonlyArray<Refusal> => {
   const { exposure, limits, ordersToday, otherLots, stopped } = situation
   const filled = Exposure.filledOf(order.side, order.quantity, exposure)

@@ -2,8 +2,8 @@
 const lengthMax = 20
 
 /**
- * The order's tag: the hash of account and key as digits of base 36, about 103 bits. It finds the order in the broker's book after any crash,
- * because it can be computed again from the intent alone. `sha256` is the caller's.
+ * The order's tag: the hash of account and key as digits of base 36, about 103 bits. It finds the order in the broker's book after any
+ * crash, because it can be computed again from account and key alone. The caller passes in `sha256`.
  */
 export const of = (sha256: (text: string) => Uint8Array, accountId: string, idempotencyKey: string): string => {
   // An account id has no colon, so two pairs never give the same text.

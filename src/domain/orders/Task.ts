@@ -1,7 +1,10 @@
 /** What a task does at the broker. `gtt_`: with a good-till-triggered order, which the broker keeps until a price is reached. */
 export type Kind = "place" | "modify" | "cancel" | "gtt_place" | "gtt_modify" | "gtt_delete"
 
-/** Doing it twice makes two. Anything else names what it changes, so that doing it twice is the same as once. */
+/**
+ * True if doing it twice makes two orders or triggers. Any other kind names what it changes, so doing it twice has the same result as doing
+ * it once.
+ */
 export const makesNew = (kind: Kind): boolean => kind === "place" || kind === "gtt_place"
 
 /**
@@ -21,10 +24,10 @@ export interface Intent {
 
 export interface Attempt {
   readonly number: number
-  /** Before its row was saved, by the clock of the process that saved it. */
+  /** A time before the attempt's row was saved, by the clock of the process that saved it. */
   readonly startedAtMs: number
   readonly endedAtMs: number | null
-  /** Null while the answer is awaited. */
+  /** Null while no answer has come. */
   readonly outcome: "done" | "refused" | "unknown" | null
   readonly httpStatus: number | null
   readonly errorType: string | null
@@ -47,12 +50,12 @@ export interface Task {
   /** Epoch of the last owner that wrote it; 0 before the first. */
   readonly epoch: number
   readonly attempts: ReadonlyArray<Attempt>
-  /** RETRYING: when it is sent again. */
+  /** For RETRYING: when it is sent again. */
   readonly dueAtMs: number | null
-  /** Of a good-till-triggered order: the trigger's id. */
+  /** The order's id; for a good-till-triggered order, the trigger's id. */
   readonly orderId: string | null
   readonly error: Failure | null
-  /** UNKNOWN: start of the last reading of the order book that did not show the order. */
+  /** For UNKNOWN: the start of the last reading of the order book that did not show the order. */
   readonly absentAtMs: number | null
 }
 

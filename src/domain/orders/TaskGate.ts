@@ -14,14 +14,14 @@ export interface Facts {
   readonly atMs: number
   /** The synthetic market has no hours. */
   readonly neverCloses: boolean
-  /** Undefined: the day's list has no such instrument. */
+  /** Undefined if the day's list has no such instrument. */
   readonly instrument: Instrument.Instrument | undefined
   readonly hasDerivatives: boolean
   readonly lastPrice: Money.Decimal | null
   readonly limits: Gate.Limits
-  /** Why orders are stopped; null: they are not. */
+  /** Why orders are stopped; null if they are not. */
   readonly stopped: string | null
-  /** Why the account's own stop lets no order open a position; null: it does not. */
+  /** Why the account's stop forbids orders that open a position; null if there is no stop. */
   readonly lossStop: string | null
   readonly dayProfit: Money.Decimal | null
   readonly exposure: Gate.Situation["exposure"]
@@ -32,15 +32,15 @@ export interface Facts {
   readonly modifications: number
   /** Another request for a trigger of the same terms has not ended: a trigger carries no tag, so that the two could not be told apart. */
   readonly isTwin: boolean
-  /** It closes what another order of ours traded: the account's own limits must not keep a position open. */
+  /** True if the order closes what another order of the platform traded. The account's own limits must not keep such a position open. */
   readonly closes: boolean
-  /** A stop of the account made it to close a position. */
+  /** True if a stop of the account made the order, to close a position. */
   readonly isOfAccountStop: boolean
-  /** The strategy that the order belongs to; null: none, or one without limits. */
+  /** The strategy of the order; null if there is none, or if it has no limits. */
   readonly strategy: StrategyLimits.Situation | null
 }
 
-/** Rules of an order that the broker places itself, much later and at another price. */
+/** The rules that apply to an order which the broker places itself, much later and at another price. */
 const ofTriggers: ReadonlySet<Gate.Rule> = new Set([
   "kill_switch",
   "account_stop",
@@ -74,7 +74,7 @@ const notListed = ({ exchange, tradingsymbol }: { readonly exchange: string; rea
   message: `${exchange} lists no ${tradingsymbol} today`
 })
 
-/** Each rule once, although a trigger may have two orders. */
+/** The refusals of a trigger's orders, each rule once, because a trigger may have two orders. */
 const ofTrigger = (request: typeof GttRequest.GttPlace.Type | typeof GttRequest.GttModify.Type, facts: Facts): ReadonlyArray<Refusal> => {
   const { instrument } = facts
   if (instrument === undefined) return [notListed(request.condition)]
@@ -85,7 +85,7 @@ const ofTrigger = (request: typeof GttRequest.GttPlace.Type | typeof GttRequest.
   return [...own.filter(({ rule }, at) => own.findIndex((it) => it.rule === rule) === at), ...twin]
 }
 
-/** Cancelling an order and deleting a trigger are always allowed: they only lower the risk. */
+/** Cancelling an order and deleting a trigger are always allowed: they only reduce the risk. */
 export const isFree = ({ kind }: Pick<OrderRequest.OrderRequest, "kind">): boolean => kind === "cancel" || kind === "gtt_delete"
 
 /** Every rule that refuses a request. */

@@ -2,11 +2,11 @@
 export const boundMs = 1_000
 
 /**
- * A machine's wall clock, held to the NATS server's. The server's time is sampled now and then and runs on by the machine's monotonic clock, so
- * a wall clock that is ahead, behind or steps moves nothing. Without a sample the machine's clock counts.
+ * A machine's wall clock, corrected to the NATS server's time. The server's time is sampled now and then, and continued with the machine's
+ * monotonic clock. So a wall clock that is ahead, behind, or steps has no effect. Before the first sample, the machine's clock is used.
  */
 export class BoundedClock {
-  /** The server's time less the monotonic clock, and how far that may be wrong; ms. */
+  /** The server's time less the monotonic clock, and the greatest possible error of that difference; ms. */
   private serverLeadMs = Number.NaN
   private uncertainMs = 0
   /** How often the machine's clock was refused. */

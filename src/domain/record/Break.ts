@@ -13,7 +13,7 @@ export const Break = Schema.Struct({
   exchange: Schema.String,
   underlying: Schema.String,
   account: Schema.String,
-  /** The start of the account's ticker that it happened in. */
+  /** The incarnation of the account's ticker in which the interruption happened. */
   incarnation: Schema.Int,
   cause: Cause,
   /** When the last packet before the interruption was received. */

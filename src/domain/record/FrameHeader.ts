@@ -24,7 +24,7 @@ export interface FrameHeader {
 }
 
 const account = /^[A-Za-z0-9_-]{1,64}$/
-/** A number with more digits is not one that `format` wrote. */
+/** The most digits of a number that `format` writes. */
 const digitsMax = 15
 
 /** A subject is appended if given, so that a reader notices a frame that somebody has delivered on another subject. */

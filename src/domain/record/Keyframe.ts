@@ -2,7 +2,7 @@ import * as IndiaTime from "../IndiaTime.ts"
 
 /**
  * md.key.<exchange>.<underlying>.<account>.<part>: the last packets of the instruments that one account streams, in the layout of a frame.
- * A reader that has no state folds the newest keyframe of each account and then what follows: a minute of record and a bit.
+ * A reader without a state folds the newest keyframe of each account and then the record after it, which is little more than a minute.
  *
  * Each instrument has one or two packets, ordered by receive time. The last one of all comes second. The one before it is what open interest
  * is compared with: the last packet of the day before, or the first packet when there is no day before. The header's number is that of the

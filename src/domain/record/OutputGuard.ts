@@ -18,9 +18,9 @@ interface Newest {
 }
 
 /**
- * Recognises outputs that a reader must not take: those of a process that was replaced, and earlier ones that were published again. The
- * newest output of each subject decides, in the order of the stream. A message that is delivered twice keeps its answer. One guard serves one
- * reader of one run, because a stream that was made again counts from the beginning.
+ * Recognises outputs that a reader must refuse: those of a replaced process, and earlier outputs that were published again. It compares
+ * each output with the newest one of its subject, in the order of the stream. A message that is delivered twice gets the same answer. One
+ * guard serves one reader of one run, because a stream that was made again counts from the beginning.
  */
 export class OutputGuard {
   private readonly newest = new Map<string, Newest>()

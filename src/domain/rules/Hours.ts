@@ -193,7 +193,7 @@ export const phaseAt = (
 
 const securities: ReadonlyArray<Security> = ["cas", "other", "future", "option"]
 
-/** Whether any segment may be in one of its phases, for work that is in vain at other times. Hours that are not known count as open. */
+/** Whether any segment may be in one of its phases, for work that is useless at other times. Unknown hours count as open. */
 export const isAnyOpen = (rules: Rules, atMs: number): boolean =>
   [...rules.hours.regimes.keys()].some((segment) => {
     const known = securities.flatMap((security) =>

@@ -32,13 +32,13 @@ const closed = (strategy: Strategy, eventMs: number, seq: number, candle: OpenCa
   exact: Float64Array.of(candle.minuteMs, Number(candle.open), Number(candle.high), Number(candle.low), Number(candle.close))
 })
 
-/** What valuing the instants of strategies leads to. */
+/** Receives the results of valuing strategies. */
 export interface Sink {
   readonly rules: RuleSet.RuleSet | undefined
   readonly eventMs: number
   readonly seq: number
   readonly take: (strategy: Strategy, candle: Closed) => void
-  /** A price came for a minute that is closed already. */
+  /** Called if a price came for a minute that is already closed. */
   readonly late: () => void
 }
 
@@ -47,7 +47,7 @@ const close = (strategy: Strategy, { eventMs, seq, take }: Sink): void => {
   strategy.candle = null
 }
 
-/** Closes the candle of a minute that event time has left. */
+/** Closes the candle of a minute that event time has passed. */
 export const closeBefore = (strategy: Strategy, sink: Sink): void => {
   const minuteMs = IndiaTime.minuteFloor(sink.eventMs)
   if (minuteMs <= strategy.openFromMs) return

@@ -8,7 +8,7 @@ import type { Contract } from "../record/Reference.ts"
 import type * as RuleSet from "../rules/RuleSet.ts"
 import { isOption, type Line, type Strategy } from "./Strategy.ts"
 
-/** One underlying as far as the strategies need it: all last prices, and the chains of their option legs. */
+/** The data of one underlying that the strategies need: all last prices, and the chains of their option legs. */
 export interface Feed {
   readonly guard: FrameGuard.State
   reference: ReadonlyArray<Contract>

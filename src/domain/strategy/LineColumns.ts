@@ -19,13 +19,16 @@ export interface Entry {
   readonly heldTo: number
 }
 
-/** In `side`: the line is no option, and so has delta 1; or it is an option without a chain, and so without Greeks. */
+/**
+ * Values in `side`. `noOption`: the line is not an option, so its delta is 1. `noChain`: it is an option without a chain, so it has no
+ * Greeks.
+ */
 export const [noOption, noChain] = [-1, -2] as const
 
 /**
- * The lines of strategies as columns, one row per line. Valuing 5,000 strategies reads their numbers one after the other; as objects they lie
- * all over the memory, and waiting for them takes longer than the arithmetic. Made from a state and not part of it: whoever changes
- * strategies or feeds makes the columns again.
+ * The lines of strategies as columns, one row per line. Valuing 5,000 strategies reads their numbers in sequence. As objects they would be
+ * scattered over the memory, and waiting for them would take longer than the arithmetic. The columns are made from a state and are not part
+ * of it: code that changes strategies or feeds must make them again.
  */
 export interface LineColumns {
   readonly entries: ReadonlyArray<Entry>
@@ -55,7 +58,7 @@ export interface LineColumns {
   readonly priceRow: Int32Array
 }
 
-/** Answers the index of a value in a list, and adds it if it is new. */
+/** Returns the index of a value in a list, and adds the value if it is new. */
 const indexIn = <A>(list: Array<A>, isIt: (one: A) => boolean, make: () => A): number => {
   const at = list.findIndex(isIt)
   return at < 0 ? list.push(make()) - 1 : at

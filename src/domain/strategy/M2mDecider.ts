@@ -53,7 +53,7 @@ export interface State {
   /** Leg prices that wait for the clock, of all strategies. */
   waiting: number
   readonly clocks: LiveClocks.LiveClocks
-  /** What all live accounts' clocks have reached. It never goes back. */
+  /** Event time, which the clocks of all live accounts have reached. It never goes back. */
   eventMs: number
   /** Number of the last window that closed. */
   window: number
@@ -156,7 +156,7 @@ const settle = ({ columns, sink, state }: Turn, entry: LineColumns.Entry, untilM
   }
 }
 
-/** The turn's moment. Its first mark computes the chains, and every other strategy uses the results. */
+/** The instant of a turn. Its first mark computes the chains, and the other strategies use the results. */
 const instantOf = (turn: Turn): Marks.Instant => {
   const { columns, context, seq, state } = turn
   const { eventMs, feeds } = state
@@ -200,7 +200,7 @@ const takeKnownPrices = (state: State, strategy: Strategy.Strategy): void => {
   strategy.owed = true
 }
 
-/** Values the strategy at once where market time is known: after the close no clock may follow. */
+/** Takes a definition, and values the strategy at once if market time is known, because after the close no clock may follow. */
 const onDefinition = (context: Context, state: State, { definition, seq }: RecordInput.Definition): ReadonlyArray<Output> => {
   const key = Strategy.keyOf(definition)
   const before = state.strategies.get(key)
@@ -280,7 +280,7 @@ const takeRules = (context: Context, state: State): void => {
   for (const [key, feed] of state.feeds) Feed.rebuild(context.ends, state.strategies.values(), key, feed)
 }
 
-/** Settles the prices before the clock, and closes the minute that event time has left. */
+/** Settles the prices before the clock, and closes the minute that event time has passed. */
 const settleMinute = (turn: Turn, entry: LineColumns.Entry): void => {
   settle(turn, entry, turn.state.eventMs)
   Candles.closeBefore(entry.strategy, turn.sink)

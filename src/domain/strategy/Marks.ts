@@ -12,7 +12,7 @@ import * as Premium from "./Premium.ts"
 import type { Leg, Line, Sent, Strategy } from "./Strategy.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
-/** What all strategies of an instant read of a feed. */
+/** A feed's data that all strategies of an instant share. */
 interface Rows {
   readonly feed: Feed.Feed
   /** By row: whether it has a fresh price, once a strategy has asked. */
@@ -57,7 +57,7 @@ export const netGreeks = (columns: LineColumns.LineColumns, { heldFrom, heldTo, 
   return net
 }
 
-/** The instant to which the age of a line's price counts. A share's price does not move in the closing auction of its exchange. */
+/** The instant at which the age of a line's price is judged. A share's price does not move in the closing auction of its exchange. */
 const judgedAt = (rules: RuleSet.RuleSet | undefined, eventMs: number): ((line: Line) => number) => {
   const byExchange = new Map<string, number>()
   return ({ contract, feed }) => {

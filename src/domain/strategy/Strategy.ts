@@ -44,7 +44,7 @@ export interface OpenCandle {
   close: Premium.Units
 }
 
-/** What is known of one strategy. Its prices and Greeks are those of the feeds, which all strategies of a state share. */
+/** The state of one strategy. Its prices and Greeks are those of the feeds, which all strategies of a state share. */
 export interface Strategy {
   readonly owner: string
   readonly strategyId: number
@@ -68,7 +68,7 @@ export interface Strategy {
   profit: string | null
   /** The first minute that may still change; earlier ones are closed for good. */
   openFromMs: number
-  /** A mark is due at the next clock even within a window: a row came late, or the rate limit delayed a mark. */
+  /** True if a mark is due at the next clock even within a window, because a row came late or the rate limit delayed a mark. */
   owed: boolean
   /** Windows of the newest marks, oldest first. */
   readonly marked: Array<number>

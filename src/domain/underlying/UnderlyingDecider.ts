@@ -25,8 +25,8 @@ export const windowMs = 250
 /** und.state is one small message, so it may be published more often. */
 export const stateWindowMs = 100
 /**
- * A reader that does not follow deltas is never further behind than this. Periods begin at multiples of it (`beginsPeriod`), so that a rebuilt
- * state publishes at the same instants as one that was not rebuilt.
+ * The interval of keyframes, so a reader that does not follow deltas is never further behind than this. Periods begin at multiples of it
+ * (`beginsPeriod`), so that a rebuilt state publishes at the same instants as one that was not rebuilt.
  */
 export const keyframeMs = 5_000
 
@@ -81,7 +81,7 @@ export interface State {
   /** True once a Reference named the instruments. */
   known: boolean
   readonly clocks: LiveClocks.LiveClocks
-  /** What all live accounts' clocks have reached. It never goes back. */
+  /** Event time, which the clocks of all live accounts have reached. It never goes back. */
   eventMs: number
   /** End of the last closed window, for chains and ticks, and for und.state. */
   windowEndMs: number
@@ -211,8 +211,8 @@ const onFrame = (state: State, input: RecordInput.Frame): ReadonlyArray<Output> 
 }
 
 /**
- * Starts a state from the last packets of instruments. The next clock publishes the result. A state that has seen a clock knows them, so
- * keyframes in the middle of a record change nothing.
+ * Starts a state from the last packets of instruments. The next clock publishes the result. A state that has seen a clock already contains
+ * these packets, so keyframes in the middle of a record change nothing.
  */
 const onKeyframe = (state: State, { header, bytes, atMs }: RecordInput.Keyframe): ReadonlyArray<Output> => {
   if (Number.isFinite(state.eventMs)) return []
@@ -240,7 +240,7 @@ const straddleOf = ({ quotes }: State, { atm, call, put }: ChainState.ChainState
   return Quotes.rupees(quotes, call.row[atm] ?? -1, price(call.row[atm]) + price(put.row[atm]))
 }
 
-/** What every message of a chain has: the totals of the whole chain. */
+/** The fields of every message of a chain: the totals of the whole chain. */
 const chainHead = (context: Context, state: State, seq: number, chain: ChainState.ChainState) => {
   const { quotes } = state
   const strikeAt = (i: number) => chain.strike[i] ?? null

@@ -41,9 +41,9 @@ export interface Chosen {
 export const deviationsMax = 4
 /** Widest difference between the volatilities of ask and bid, a fraction. */
 export const widthMax = 0.05
-/** Least width that a quote counts with: even a book without width is not a perfect price. */
+/** The least width in the weight of a quote, because even a book without width is not a perfect price. */
 const widthLeast = 0.002
-/** The width that a last price without a book counts with. */
+/** The width in the weight of a last price without a book. */
 const widthOfLast = 0.02
 
 const volatilityOf = (price: number, kind: BlackScholes.OptionKind, strike: number, { forward, years, rate }: Terms): number =>
