@@ -15,7 +15,7 @@ export type Source = "live" | "broker"
 export interface NewBar extends Pick<Ohlcv, "open" | "high" | "low" | "close" | "volume"> {
   readonly exchange: string
   readonly tradingsymbol: string
-  /** The token under which the bar came. It does not identify the instrument: exchanges reuse tokens. */
+  /** The token with which the bar came. It does not identify the instrument, because exchanges reuse tokens. */
   readonly instrumentToken: number
   readonly minutes: number
   readonly source: Source
@@ -47,12 +47,12 @@ const Gap = Schema.Struct({
   from: TimeColumn,
   to: TimeColumn
 })
-/** Gaps of one answer. The newest come first, and the older ones follow when those are filled. */
+/** The most gaps of one answer, the newest first. Older ones follow when these are filled. */
 const gapsMax = 10_000
 
 const decodeStored = Schema.decodeUnknown(Schema.Array(Stored))
 
-/** An instrument, and the length of the bars in minutes. */
+/** An instrument and the length of its bars in minutes. */
 export interface Of {
   readonly exchange: string
   readonly tradingsymbol: string
@@ -206,7 +206,10 @@ export class BarRepo extends Effect.Service<BarRepo>()("store/BarRepo", {
        * own complete minutes.
        */
       days: (query: Range) => StoreError.guardRead(days(requestOf(query))).pipe(Effect.withSpan("BarRepo.days")),
-      /** Our incomplete minutes of a time for which the broker's are not stored: one span for each instrument and day, the newest first. */
+      /**
+       * Spans in which our own minutes are incomplete and the broker's are not stored: one span for each instrument and day, the newest
+       * first.
+       */
       gaps: (from: Date, to: Date) => StoreError.guardRead(gaps({ from, to })).pipe(Effect.withSpan("BarRepo.gaps")),
       /** Marks days as completely fetched from the broker. */
       markFetched: (of: Of & Pick<NewBar, "instrumentToken">, fetched: ReadonlyArray<string>) =>

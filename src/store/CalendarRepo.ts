@@ -6,7 +6,7 @@ import { BigIntColumn, TimeColumn } from "./Columns.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
 
-/** Entries of the whole calendar. Ten years of every exchange's days are a few thousand. */
+/** The most entries of the whole calendar. Ten years of all exchanges' days are a few thousand. */
 export const entriesMax = 10_000
 
 const Stored = Schema.Struct({ entryId: BigIntColumn, entry: Entries.Entry })

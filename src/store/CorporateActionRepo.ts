@@ -61,7 +61,7 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
       execute: ({ exchanges, symbols }) => sql`SELECT ${columns} FROM corporate_actions
         WHERE (exchange, symbol) IN (SELECT * FROM unnest(${exchanges}::text[], ${symbols}::text[])) ORDER BY ex_date, action_id`
     })
-    // An action that is corrected counts as a new one: the broker's bars are fetched again.
+    // A corrected action counts as a new one, so the broker's bars are fetched again.
     const save = (by: string) => (it: NewAction) =>
       sql`
       WITH saved AS (
@@ -96,7 +96,7 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
       }).pipe(Postgres.transaction(sql), Caller.asPlatform)
 
     return {
-      /** Saves all or none; answers how many were new or corrected. */
+      /** Saves all or none. Returns how many were new or corrected. */
       save: (all: ReadonlyArray<NewAction>, by: string) =>
         StoreError.guard(saveAll(all, by)).pipe(Effect.withSpan("CorporateActionRepo.save")),
       /** Newest first. */
@@ -121,7 +121,10 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
         StoreError.guardRead(ofShares({ exchanges: all.map((it) => it.exchange), symbols: all.map((it) => it.symbol) })).pipe(
           Effect.withSpan("CorporateActionRepo.ofShares")
         ),
-      /** Drops the broker's bars from before each action that has come into force since, once: they are fetched again in the newest shares. */
+      /**
+       * For each action that has come into force and was not handled yet, deletes the broker's bars from before it, so that they are
+       * fetched again in the newest shares.
+       */
       dropBrokerBars: (share: { readonly exchange: string; readonly symbol: string }, today: string) =>
         StoreError.guardRead(dropBrokerBars(share, today)).pipe(Effect.withSpan("CorporateActionRepo.dropBrokerBars"))
     } as const

@@ -22,7 +22,7 @@ const Fill = Schema.Struct({
   price: NumericColumn,
   executedAt: TimeColumn,
   externalId: Schema.NullOr(Schema.String),
-  /** The order that it is from, and the order's product; null: not known. Charges depend on them. */
+  /** The fill's order and the order's product; null if unknown. Charges depend on them. */
   orderId: Schema.NullOr(Schema.String),
   product: Schema.NullOr(Schema.Literal("NRML", "MIS", "CNC", "MTF"))
 })
@@ -120,8 +120,8 @@ export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
 
     return {
       /**
-       * Records all fills in their order, or none. Subscribes those of `instruments` in which a position is open, in the same transaction, on
-       * one of `accounts`. None if the owner has no such strategy.
+       * Records all fills in their order, or none. In the same transaction, it subscribes those of `instruments` that then have an open
+       * position, on one of `accounts`. None if the owner has no such strategy.
        */
       record: (
         owner: string,

@@ -5,7 +5,7 @@ import { BigIntColumn, TimeColumn } from "./Columns.ts"
 import { LimitReached } from "./LimitReached.ts"
 import * as StoreError from "./StoreError.ts"
 
-/** Indicators of one holder. A hundred holders make a hundred actors busy at most, because equal wishes share one. */
+/** The most indicators of one holder. Equal wishes of several holders share one actor. */
 export const perHolderMax = 200
 /** A connection's rows stay this long without being renewed, for example after its gateway crashed. */
 export const sessionSeconds = 60
@@ -30,7 +30,7 @@ const Row = Schema.Struct({
   indicator: Schema.String,
   createdAt: TimeColumn
 })
-/** Everything that is wanted of one instrument and timeframe, and how many holders want any of it. */
+/** All wanted indicators of one instrument and timeframe, and how many holders want any of them. */
 const Wanted = Schema.Struct({
   exchange: Schema.String,
   tradingsymbol: Schema.String,
@@ -98,7 +98,7 @@ export class IndicatorSubscriptionRepo extends Effect.Service<IndicatorSubscript
     })
 
     return {
-      /** Adds what the holder does not have yet, all or nothing. Returns how many the holder has now. */
+      /** Adds the wishes that the holder does not have yet, all or none. Returns how many the holder has then. */
       add: (holder: string, isSession: boolean, wishes: ReadonlyArray<Wish>) =>
         StoreError.guard(add(holder, isSession, wishes)).pipe(Effect.withSpan("IndicatorSubscriptionRepo.add")),
       /** Returns how many were removed. */
@@ -113,7 +113,7 @@ export class IndicatorSubscriptionRepo extends Effect.Service<IndicatorSubscript
         Effect.asVoid(StoreError.guard(sql`DELETE FROM indicator_subscriptions WHERE holder = ANY(${holders})`)).pipe(
           Effect.withSpan("IndicatorSubscriptionRepo.release")
         ),
-      /** Keeps the sets of open connections, and drops those that nobody renewed. */
+      /** Renews the sets of open connections, and deletes those that were not renewed. */
       renew: (holders: ReadonlyArray<string>) =>
         StoreError.guard(
           Effect.zipRight(
@@ -121,7 +121,7 @@ export class IndicatorSubscriptionRepo extends Effect.Service<IndicatorSubscript
             Effect.asVoid(sql`DELETE FROM indicator_subscriptions WHERE expires_at <= now()`)
           )
         ).pipe(Effect.withSpan("IndicatorSubscriptionRepo.renew")),
-      /** What all holders together want, by instrument and timeframe. */
+      /** The wishes of all holders together, by instrument and timeframe. */
       wanted: StoreError.guardRead(wanted()).pipe(Effect.withSpan("IndicatorSubscriptionRepo.wanted"))
     } as const
   })

@@ -12,7 +12,7 @@ export class DumpRefused extends Data.TaggedError("DumpRefused")<{ readonly trad
   }
 }
 
-/** The stored dump that a new one is compared with, and its version, by which a process notices another process's change. */
+/** The stored dump with which a new one is compared, and its version, which shows whether another process has stored a different dump. */
 export interface DayInForce {
   readonly counts: Dump.Counts
   readonly version: string

@@ -7,7 +7,7 @@ import * as StoreError from "./StoreError.ts"
 
 /** Trade dates kept besides the one being written. */
 export const tradeDatesKept = 10
-/** Rows of one INSERT, which takes about a tenth of a second, far below the query timeout. */
+/** Rows of one INSERT. It takes about a tenth of a second, far below the query timeout. */
 const batchRows = 5_000
 /** First key of the advisory lock of a trade date's rows; the second is the date. */
 const lockClass = 81_062_026
@@ -66,7 +66,7 @@ const lastOfAnother = (sql: SqlClient.SqlClient) => (token: number, tradingsymbo
     ([found]) => Option.fromNullable(found?.day)
   ).pipe(StoreError.guardRead, Effect.withSpan("InstrumentRepo.lastOfAnother"))
 
-/** Those of the tokens that have named more than one contract since a day, by the stored dumps. */
+/** The tokens that, by the stored dumps since a day, have named more than one contract. */
 const renamedOf = (sql: SqlClient.SqlClient) => (tokens: ReadonlyArray<number>, day: string) =>
   Effect.map(
     sql<{ readonly token: string }>`SELECT instrument_token AS token FROM instruments WHERE instrument_token = ANY(${tokens}::bigint[])
@@ -146,8 +146,9 @@ export class InstrumentRepo extends Effect.Service<InstrumentRepo>()("store/Inst
     )
     return {
       /**
-       * Stores all instruments of `tradeDate` ("YYYY-MM-DD") and replaces the stored ones. Prices are integers in the token's scale.
-       * With `version`, a result of `versionAsOf`, it stores nothing and returns false if another process stored others meanwhile.
+       * Stores all instruments of `tradeDate` ("YYYY-MM-DD") and replaces the stored ones. Prices are integers in the token's scale. If
+       * `version`, a result of `versionAsOf`, is given and another process has stored other instruments since, it stores nothing and
+       * returns false.
        */
       replace: (tradeDate: string, instruments: ReadonlyArray<Instrument.Instrument>, version?: string) =>
         StoreError.guard(replace(tradeDate, instruments, version)).pipe(Effect.withSpan("InstrumentRepo.replace")),

@@ -104,7 +104,7 @@ export interface Step {
   readonly appliedAt: Date | null
 }
 
-/** Any number that no other program uses in the same database. */
+/** The key of the advisory lock. Any number that no other program uses in this database is right. */
 const lockKey = 8_106_202_601
 /** How long to wait for another instance's step before giving up: 600 x 100 ms. */
 const lockAttemptsMax = 600
@@ -195,7 +195,10 @@ const missing = locked("check", (_sql, applied) => {
       )
 })
 
-/** Applies what is missing, in order; ids applied. Safe to run from several instances at once: each step looks again, under its lock. */
+/**
+ * Applies the missing steps in order, and returns the applied ids. Several instances may run it at once, because each step checks again
+ * under its lock.
+ */
 export const up: Effect.Effect<ReadonlyArray<number>, Failure, SqlClient.SqlClient> = Effect.flatMap(missing, (steps) =>
   inOrder(steps, upOne)
 ).pipe(
@@ -203,11 +206,14 @@ export const up: Effect.Effect<ReadonlyArray<number>, Failure, SqlClient.SqlClie
   Effect.withSpan("Migrations.up")
 )
 
-/** Undoes every step after `toVersion`, the last first; their rows stay in the schema `retired` until `up` takes them back. Ids undone. */
+/**
+ * Undoes every step after `toVersion`, the last first, and returns the undone ids. The rows stay in the schema `retired` until `up` takes
+ * them back.
+ */
 export const down = (toVersion: number): Effect.Effect<ReadonlyArray<number>, Failure, SqlClient.SqlClient> =>
   Effect.withSpan(inOrder(all.filter((step) => step.id > toVersion).toReversed(), downOne), "Migrations.down")
 
-/** The schema is there once this layer is, and row security holds. */
+/** Applies the missing steps. When this layer is built, the schema is complete and row security is in force. */
 export const Migrated: Layer.Layer<never, Failure | RowSecurity.RowSecurityNotReady, SqlClient.SqlClient> = Layer.effectDiscard(
   Effect.zipRight(up, RowSecurity.check)
 )

@@ -39,7 +39,7 @@ const reasonOf = (error: unknown): string => {
   return error.message !== "" ? error.message : "code" in error ? String(error.code) : error.name
 }
 
-/** A finalizer is uninterruptible, so a timeout could not end it without this. */
+/** Limits the time of an effect in a finalizer. A finalizer is uninterruptible, so the effect has to be made interruptible first. */
 const bounded = (effect: Effect.Effect<void>) => Effect.timeoutOption(Effect.interruptible(effect), stopWait)
 
 /** Closes the connection. Waits for outstanding replies, but not for a mute server. */
@@ -91,7 +91,7 @@ const connect = (url: string) =>
     const connected = yield* Effect.tryPromise(() => client.connect()).pipe(
       Effect.as(true),
       Effect.timeoutTo({ duration: startWait, onSuccess: (ready) => ready, onTimeout: () => false }),
-      // The client keeps trying to connect.
+      // The start continues without Redis while the client keeps trying to connect.
       Effect.orElseSucceed(() => false)
     )
     return { client, connected, reason: () => reasonOf(lastError) } as const

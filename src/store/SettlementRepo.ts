@@ -23,13 +23,13 @@ type Settlement = typeof Settlement.Type
 
 const Entered = Schema.Struct({
   ...Settlement.fields,
-  /** Who entered it, and where the price is from; null for a computed one. */
+  /** Who entered the price, and its source; null for a computed price. */
   enteredBy: Schema.NullOr(Schema.String),
   reference: Schema.NullOr(Schema.String)
 })
 type Entered = typeof Entered.Type
 
-/** A contract as the instruments of its expiry day describe it. Its token may name another contract since. */
+/** A contract as the instruments of its expiry day describe it. Its token may name another contract today. */
 const Computed = Schema.Struct({
   exchange: Schema.String,
   tradingsymbol: Schema.String,
@@ -124,10 +124,10 @@ export class SettlementRepo extends Effect.Service<SettlementRepo>()("store/Sett
       /** Replaces computed prices by the broker's, and returns how many. A price entered by hand stays. */
       confirm: (all: Parameters<typeof confirm>[0], at: Date) =>
         Effect.map(StoreError.guard(confirm(all, at)), (rows) => rows.length).pipe(Effect.withSpan("SettlementRepo.confirm")),
-      /** Enters a price by hand. It replaces the computed one, and no computed one replaces it. */
+      /** Enters a price by hand. It replaces the computed price, and is never replaced by one. */
       enter: (it: Omit<Entered, "source" | "enteredBy" | "reference"> & { readonly enteredBy: string; readonly reference: string }) =>
         StoreError.guard(enter(it)).pipe(Effect.withSpan("SettlementRepo.enter")),
-      /** The newest expiry first; of one tradingsymbol where it is named. */
+      /** The newest expiry first; only one tradingsymbol if it is given. */
       list: (query: { readonly tradingsymbol?: string | undefined; readonly limit: number; readonly offset: number }) =>
         Effect.all({
           rows: page({ ...query, tradingsymbol: query.tradingsymbol ?? null }),

@@ -46,7 +46,7 @@ const networkCodes: ReadonlySet<string> = new Set([
   "EADDRNOTAVAIL"
 ])
 
-/** SQLSTATE values and classes that mean that the server cannot run any statement now, whatever the statement is. */
+/** SQLSTATE values and classes that mean that the server cannot run any statement now. */
 const awayStates: ReadonlySet<string> = new Set([
   "57014", // query_canceled: statement_timeout
   "55P03", // lock_not_available: lock_timeout
@@ -57,7 +57,7 @@ const awayStates: ReadonlySet<string> = new Set([
 ])
 const awayClasses: ReadonlySet<string> = new Set(["08", "28", "53", "57", "58"])
 
-/** SQLSTATE disk_full. Reads and what is stored already go on. */
+/** SQLSTATE disk_full. Reads still work, and stored data are intact. */
 const diskFull = "53100"
 const diskFullText = "the disk of Postgres is full (53100): free space there, then writes go on by themselves"
 
@@ -118,7 +118,7 @@ const sqlErrorOf = (cause: Cause.Cause<unknown>): SqlError.SqlError | null => {
   return defects[0] ?? failures[0] ?? null
 }
 
-/** True if the error is an answer of the server. The session then goes on. */
+/** True if the error is an answer of the server. The session then continues. */
 const isAnswer = (error: SqlError.SqlError): boolean => isRecord(error.cause) && error.cause.severity !== undefined
 
 /** True if a transaction ended without an answer to its ROLLBACK or COMMIT. The connection may still be inside it. */
@@ -152,7 +152,7 @@ const again = Schedule.intersect(Schedule.jittered(Schedule.exponential("20 mill
  */
 export const guard = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, Ours<E> | StoreError, R> =>
   Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (outer) =>
-    // Inside a transaction of the caller only the caller can start again.
+    // Inside a caller's transaction, only the caller can run it again.
     Effect.retry(mapped(effect), { schedule: again, while: (error) => Option.isNone(outer) && isTagged(error, "RolledBack") })
   ).pipe(
     Effect.catchIf(

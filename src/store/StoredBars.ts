@@ -8,7 +8,7 @@ import type * as Hours from "../domain/rules/Hours.ts"
 import type { BarRepo, Range, Source } from "./BarRepo.ts"
 import type { InstrumentRegistry } from "./InstrumentRegistry.ts"
 
-/** Where an instrument trades, by its underlying's contracts of today; undefined if the rulebook does not know its exchange. */
+/** Where an instrument trades, judged by today's contracts of its underlying; undefined if the rulebook does not know its exchange. */
 export const placeOf = (
   registry: InstrumentRegistry,
   rules: Hours.Rules,
@@ -42,15 +42,15 @@ export const rangeOf = (
   gridOpenMs: InstrumentHours.gridOpenMs(rules, place, span.toMs)
 })
 
-/** A candle, who made it, and whether it has every tick and minute that it can have by now. */
+/** A candle with its origin, and whether it has every tick and minute that can exist by now. */
 export interface StoredCandle extends KiteHistory.Candle {
   readonly source: Source
   readonly complete: boolean
 }
 
 /**
- * The stored rows as candles in rupees. `isAdjusted`: in the newest shares; otherwise at the prices that were traded. An index or a share has no
- * open interest, for which the broker writes 0 and the ticks nothing: `oi` is null whoever made the candle.
+ * The stored rows as candles in rupees. With `isAdjusted`, prices are in the newest shares; otherwise they are the traded prices. An index
+ * or a share has no open interest: `oi` is null, although the broker's candles say 0.
  */
 export const candlesOf = (
   rows: ReadonlyArray<BarRepo.Stored>,

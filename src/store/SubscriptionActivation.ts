@@ -7,8 +7,8 @@ import * as SubscriptionRows from "./SubscriptionRows.ts"
 /** Active instruments per account: two connections of 1,500 each (KITE_CONNECTION_INSTRUMENTS). Kite allows 3,000 on each (kite.trade/docs/connect/v3/websocket). */
 export const instrumentsMax = 3_000
 /**
- * A user with this many active subscriptions may not add another one. A leg is never refused for it, but its subscription counts. Windows have
- * a limit of their own. An account has room for more than one user's.
+ * A user with this many active subscriptions may not add another one. Legs are never refused because of this limit, but their subscriptions
+ * count. Windows have a separate limit. An account has room for more than one user's subscriptions.
  */
 export const subscriptionsPerUserMax = 2_000
 /** The account has no room for another active instrument. Null: no account has room. */
@@ -34,10 +34,10 @@ export interface Saved {
   readonly created: boolean
 }
 
-/** Serialises assignments, so that two concurrent ones do not choose the same account as the emptiest. */
+/** The key of the lock that serialises assignments, so that two concurrent ones do not both choose the same account as the emptiest. */
 const assignmentLock = 81_062_027
 
-/** Use it only in a transaction that holds `lock`: otherwise two could take the last free place. */
+/** Use it only in a transaction that holds `lock`. Otherwise two transactions could take the last free place. */
 const accountsOf = (sql: SqlClient.SqlClient) => {
   const isFull = (account: string) =>
     Effect.map(

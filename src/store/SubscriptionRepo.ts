@@ -22,7 +22,10 @@ type Save = SubscriptionActivation.Save
 /** Why a subscription of a batch is not saved. */
 type Refused = SubscriptionActivation.AccountFull | LimitReached
 
-/** Strategies of all users count, so it runs for the platform. Only legs and fills of the contract itself count: those of one that had its token on an earlier day block nothing. */
+/**
+ * Fails while a strategy needs the instrument. Strategies of all users count, so it runs for the platform. Legs and fills of another
+ * contract, which had the token on an earlier day, do not count.
+ */
 const refuseWhileNeeded = (sql: SqlClient.SqlClient, token: number) =>
   Effect.flatMap(
     sql<{

@@ -84,8 +84,10 @@ export const reads = (sql: SqlClient.SqlClient) => {
 export const writes = (sql: SqlClient.SqlClient) => {
   const columns = columnsOf(sql)
   return {
-    /** Inserts an active row, or activates the stored row of the token. A person's request keeps that origin. A row of
-     * another contract, which had the token on an earlier day, leaves nothing behind. */
+    /**
+     * Inserts an active row, or activates the stored row of the token. A person's request keeps that origin. If the stored row is of
+     * another contract, which had the token on an earlier day, none of its values are kept.
+     */
     activate: SqlSchema.single({
       Request: NewRow,
       Result: Row,

@@ -13,7 +13,10 @@ export const accountsPerUserMax = 10
 /** Most accounts that all users together may link. */
 export const linkedMax = 256
 
-/** The id cannot be linked: `taken` by another account, or the user (`own`) or the platform (`all`) has as many as it may have. */
+/**
+ * The id cannot be linked. `taken`: another account has it. `own`: the user has the most accounts that one may link. `all`: the platform
+ * has.
+ */
 export class NotLinked extends Data.TaggedError("NotLinked")<{ readonly why: "taken" | "own" | "all" }> {}
 /** The account has order tasks that have not ended. */
 export class AccountBusy extends Data.TaggedError("AccountBusy")<{ readonly tasks: number }> {}
@@ -36,7 +39,7 @@ export interface NewAccount {
   readonly apiKey: string
   readonly apiSecret: string
 }
-/** A field of a row whose secret has to be sealed by the newest key. */
+/** A field of a row whose secret has to be sealed with the newest key. */
 export interface Resealed {
   readonly accountId: string
   readonly field: "api_key" | "api_secret" | "access_token" | "request_token"
@@ -60,7 +63,7 @@ const makeReads = (sql: SqlClient.SqlClient) => {
   return { linked: linked(), sessions: sessions() } as const
 }
 
-/** One link or removal at a time, so that two requests cannot take the last place. */
+/** The key of a lock that allows one link or removal at a time, so that two requests cannot take the last place. */
 const lock = 81_062_028
 
 const makeWrites = (sql: SqlClient.SqlClient) => {
@@ -71,7 +74,7 @@ const makeWrites = (sql: SqlClient.SqlClient) => {
       event({ accountId, taskId: null, kind, body: { message, detail: {} } }),
       line({ accountId, taskId: null, who, what: kind, detail: {} })
     )
-  /** An account begins in paper mode, whatever an account of this id was before. */
+  /** A linked account begins in paper mode, even if an earlier account with this id was in live mode. */
   const inPaper = (accountId: string) => sql`INSERT INTO order_accounts (account_id, mode) VALUES (${accountId}, 'paper')
     ON CONFLICT (account_id) DO UPDATE SET mode = 'paper', updated_at = now()`
   const forgetLogins = (accountId: string) =>
@@ -126,7 +129,7 @@ const makeWrites = (sql: SqlClient.SqlClient) => {
   return { link, remove, reseal } as const
 }
 
-/** Accounts that users linked, and the newest session of each account. Secrets are sealed here and nowhere in clear. */
+/** Accounts that users linked, and the newest session of each account. Secrets are stored only sealed. */
 export class AccountRepo extends Effect.Service<AccountRepo>()("store/accounts/AccountRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -135,7 +138,10 @@ export class AccountRepo extends Effect.Service<AccountRepo>()("store/accounts/A
     return {
       linked: StoreError.guardRead(linked).pipe(Effect.withSpan("AccountRepo.linked")),
       sessions: StoreError.guardRead(sessions).pipe(Effect.withSpan("AccountRepo.sessions")),
-      /** An id that its owner removed may be linked by the same owner again. The ids and the number of all users' accounts decide. */
+      /**
+       * Links an account. An owner may link an id again that the same owner removed. It runs for the platform, because the ids and the
+       * number of all users' accounts decide.
+       */
       link: (it: NewAccount) => StoreError.guard(link(it)).pipe(Caller.asPlatform, Effect.withSpan("AccountRepo.link")),
       /** Forgets the account's secrets and sessions. False if no such account is linked. */
       remove: (accountId: string, who: string) => StoreError.guard(remove(accountId, who)).pipe(Effect.withSpan("AccountRepo.remove")),

@@ -9,10 +9,13 @@ import { BigIntColumn, TimeColumn } from "../Columns.ts"
 import type { NewFill } from "../FillRepo.ts"
 import * as StoreError from "../StoreError.ts"
 
-/** What became of a trade: `none` has no strategy, and the account's owners get an alert of the last two. */
+/** The result of booking a trade. `none`: its order has no strategy. The account's owners get an alert for the last two. */
 export type Booking = "none" | "booked" | "no_strategy" | "strategy_full"
 
-/** A trade that is not booked yet. `strategyId` and `owner` are those of its order's task; null: no task, or one without a strategy. */
+/**
+ * A trade that is not booked yet. `strategyId` and `owner` are those of its order's task; null if there is no task, or if it has no
+ * strategy.
+ */
 export interface Unbooked {
   readonly source: "broker" | "paper"
   readonly orderId: string
@@ -22,7 +25,7 @@ export interface Unbooked {
   readonly fill: NewFill
 }
 
-/** Trades of one look. */
+/** The most trades of one look. */
 const batchMax = 500
 
 const task = { strategyId: Schema.NullOr(BigIntColumn), owner: Schema.NullOr(Schema.String) }
@@ -36,7 +39,9 @@ const PaperRow = Schema.Struct({
   ...task
 })
 
-/** A strategy has a trade once by this id. An order's id is unique at the broker for ever, and a trade's within its order. */
+/**
+ * The id by which a strategy stores a trade only once. The broker never reuses an order's id, and a trade's id is unique within its order.
+ */
 const externalId = (accountId: string, orderId: string, tradeId: string): string => `${accountId}/${orderId}/${tradeId}`
 const isProduct = Schema.is(Schema.Literal("NRML", "MIS", "CNC", "MTF"))
 const productOf = (text: string) => (isProduct(text) ? text : null)
@@ -84,11 +89,11 @@ const ofPaper = (accountId: string, { body, owner, price, quantity, strategyId, 
   }
 }
 
-/** Trades on their way into strategies. */
+/** Books trades into strategies. */
 export class BookingRepo extends Effect.Service<BookingRepo>()("store/accounts/BookingRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
-    // A task is saved before its order is sent, so an order without a task was placed elsewhere.
+    // An order without a task was placed elsewhere, because a task is saved before its order is sent.
     const broker = SqlSchema.findAll({
       Request: Schema.String,
       Result: BrokerRow,

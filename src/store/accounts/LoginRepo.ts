@@ -10,10 +10,10 @@ import * as StoreError from "../StoreError.ts"
 export const stateMsMax = 10 * 60_000
 /** Most logins of one account that may wait for their callback; the oldest is dropped first. */
 export const statesMax = 20
-/** An exchange that did not end within this time belongs to a process that is gone: another one takes it over. */
+/** If an exchange did not end within this time, its process counts as dead, and another one takes it over. */
 export const exchangeSecondsMax = 30
 
-/** No login that was begun has this state: it was used, or is too old. */
+/** No open login has this state: it is unknown, was used already, or is too old. */
 export class NoSuchLogin extends Data.TaggedError("NoSuchLogin") {}
 
 const Waiting = Schema.Struct({
@@ -25,7 +25,7 @@ const Waiting = Schema.Struct({
 export type Waiting = typeof Waiting.Type
 const Outcome = Schema.Struct({ number: Schema.Int, isWaiting: Schema.Boolean, failure: Schema.NullOr(Schema.String) })
 
-/** A kind of event about a time, such as "the session ends at 06:00 of this day". */
+/** A kind of event and the time that it is about, such as "the session ends at 06:00 of this day". */
 export interface Announcement {
   readonly accountId: string
   readonly kind: "logged_in" | "expires_soon" | "expired"
@@ -58,7 +58,7 @@ const makeReceipt = (sql: SqlClient.SqlClient) => {
       ON CONFLICT (account_id) DO UPDATE SET number = account_logins.number + 1, request_token = excluded.request_token,
         received_at = now(), exchange_at = NULL, failure = NULL RETURNING number`
   })
-  /** Uses the state up and stores the token in one transaction: a crash afterwards loses neither, and a repeated callback finds nothing. */
+  /** Deletes the state and stores the token in one transaction. So a crash loses neither, and a repeated callback finds no state. */
   const receive = <E>(
     stateHash: string,
     seal: (begun: { readonly accountId: string; readonly userId: string }) => Effect.Effect<string, E>
@@ -87,7 +87,7 @@ const makeExchange = (sql: SqlClient.SqlClient) => {
         AND (exchange_at IS NULL OR exchange_at < now() - make_interval(secs => ${exchangeSecondsMax})) RETURNING account_id`,
       (rows) => rows.length > 0
     )
-  /** The broker was not reached: the token waits for another try. */
+  /** Makes the token wait for another try after the broker was not reached. */
   const putBack = (accountId: string, number: number) =>
     sql`UPDATE account_logins SET exchange_at = NULL WHERE account_id = ${accountId} AND number = ${number}`
   const done = (accountId: string, number: number, accessToken: string, signedInAt: Date) =>
@@ -131,7 +131,7 @@ export class LoginRepo extends Effect.Service<LoginRepo>()("store/accounts/Login
     return {
       begin: (stateHash: string, accountId: string, userId: string) =>
         StoreError.guard(begin(stateHash, accountId, userId)).pipe(Effect.asVoid, Effect.withSpan("LoginRepo.begin")),
-      /** `seal` seals the token for the account of the state. Answers the account and the number of its login. */
+      /** `seal` seals the token for the account of the state. Returns the account and the number of its login. */
       receive: <E>(stateHash: string, seal: (begun: { readonly accountId: string; readonly userId: string }) => Effect.Effect<string, E>) =>
         StoreError.guardRead(receive(stateHash, seal)).pipe(Effect.withSpan("LoginRepo.receive")),
       waiting: StoreError.guardRead(waiting).pipe(Effect.withSpan("LoginRepo.waiting")),

@@ -21,17 +21,19 @@ export interface Reported {
   readonly rejectedAfterSuccess: number
 }
 
-/** All rows of an account that one day may have: an account has at most 5,000 orders a day, and an order's trades are few. */
+/** The most rows of an account on one day. An account has at most 5,000 orders a day, with few trades each. */
 const rowsMax = 100_000
 const everyRow = { limit: rowsMax, offset: 0 } as const
 
-/** Orders that one transaction merges. Each takes about half a millisecond of the process, which sends orders in between. */
+/**
+ * The most orders that one transaction merges. Each takes about half a millisecond, and between transactions the process can send orders.
+ */
 const reportedMax = 20
 
 const makeReports = (sql: SqlClient.SqlClient) => {
   const { event, line } = Outbox.writes(sql)
   const { ordersById, tradeKeys } = PortfolioRows.reads(sql)
-  /** Reports of one account are merged one after the other, whichever process has them. */
+  /** A lock that serialises the merging of one account's reports over all processes. */
   const alone = (accountId: string) => sql`SELECT pg_advisory_xact_lock(hashtextextended(${`account ${accountId}`}, 0))`
 
   const announce = (accountId: string, kind: string, message: string, detail: object) =>
@@ -61,7 +63,7 @@ const makeReports = (sql: SqlClient.SqlClient) => {
         VALUES (${accountId}, ${who}, 'order', ${JSON.stringify({ message, ...detail })}::jsonb)`
   }
 
-  /** An order that the broker rejects after it had accepted it gives one alert. */
+  /** Raises one alert for an order that the broker accepted first and then rejected. */
   const tellRejection = (accountId: string, order: Figures.Order, taskId: number | undefined) =>
     Effect.gen(function* () {
       const message = `order ${order.order_id} was accepted and then rejected: ${order.status_message ?? "no reason"}`
@@ -96,7 +98,7 @@ const makeReports = (sql: SqlClient.SqlClient) => {
           yield* tellRejection(accountId, order, taskId)
         }
       }
-      // Those that changed were saved with the day.
+      // Changed orders were saved with the day already. This statement adds the day to the unchanged ones.
       if (changed < reports.length)
         yield* sql`UPDATE account_orders SET seen_on = ${day}::date
           WHERE account_id = ${accountId} AND order_id = ANY(${ids}::text[]) AND seen_on <> ${day}::date`
@@ -162,7 +164,7 @@ const makeReadings = (sql: SqlClient.SqlClient, { alone, announce }: ReturnType<
       yield* save.funds(accountId, funds, at)
     }).pipe(Postgres.transaction(sql))
 
-  /** The reading with which the next one is compared, and what was different. */
+  /** Saves the reading with which the next one is compared, and its differences. */
   const reconciled = (accountId: string, reading: Reconciliation.Reading, found: Found) =>
     Effect.gen(function* () {
       const { asked, at, differences } = found
@@ -188,7 +190,7 @@ const makeReadings = (sql: SqlClient.SqlClient, { alone, announce }: ReturnType<
 }
 
 type Report = ReturnType<typeof makeReports>["report"]
-/** Merges some orders at a time, each time in a transaction. */
+/** Merges orders in parts, each in one transaction. */
 const inParts =
   (report: Report) =>
   (...[accountId, reports, source, day]: Parameters<Report>) =>
@@ -211,18 +213,18 @@ export interface Place {
 export interface Taken {
   readonly positions: Figures.Positions
   readonly funds: Figures.Funds
-  /** Undefined: they were not read. */
+  /** Undefined if holdings were not read. */
   readonly holdings?: ReadonlyArray<Figures.Holding>
 }
 export interface Found {
   readonly at: Place
   readonly differences: ReadonlyArray<Reconciliation.Difference>
-  /** The newest request for a comparison that this one answers. */
+  /** The number of the newest request for a comparison that this one answers. */
   readonly asked: number
 }
 
 /**
- * What the broker says about accounts. Orders and trades are merged by their ids, so a report may come late, twice, or by another way as well.
+ * The broker's figures of accounts. Orders and trades are merged by their ids, so a report may come late, twice, or from several sources.
  * Every change writes its event and its line of the audit in the same transaction.
  */
 export class PortfolioRepo extends Effect.Service<PortfolioRepo>()("store/accounts/PortfolioRepo", {
@@ -238,18 +240,18 @@ export class PortfolioRepo extends Effect.Service<PortfolioRepo>()("store/accoun
       /** Merges reports of orders. `day` is the day in India by market time, on which the broker shows them. */
       report: (accountId: string, orders: ReadonlyArray<Figures.Order>, source: OrderMerge.Source, day: string) =>
         guarded("report", reportAll(accountId, orders, source, day)),
-      /** Answers how many of the trades are new. */
+      /** Saves trades. Returns how many of them are new. */
       saveTrades: (accountId: string, trades: ReadonlyArray<Figures.Trade>, day: string) =>
         guarded("saveTrades", trades.length === 0 ? Effect.succeed(0) : reports.saveTrades(accountId, trades, day)),
       adopt: (accountId: string, taken: Taken, at: Place) => guarded("adopt", readings.adopt(accountId, taken, at)),
       reconciled: (accountId: string, reading: Reconciliation.Reading, found: Found) =>
         guarded("reconciled", readings.reconciled(accountId, reading, found)),
-      /** Asks the account's executor for a comparison with the broker. Answers the request's number. */
+      /** Asks the account's executor for a comparison with the broker. Returns the request's number. */
       ask: (accountId: string) => guarded("ask", readings.ask(accountId)),
       sync: (accountId: string) => guarded("sync", reads.sync(accountId)),
       isBehind: (accountId: string) => guarded("isBehind", reads.isBehind(accountId)),
       newestChange: (accountId: string) => guarded("newestChange", reads.newestChange(accountId)),
-      /** What is held of the day, for a comparison with the broker. */
+      /** The stored figures of the day, for a comparison with the broker. */
       held: (accountId: string, day: string) =>
         guarded(
           "held",

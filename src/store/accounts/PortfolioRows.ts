@@ -7,7 +7,7 @@ import * as Reconciliation from "../../domain/accounts/Reconciliation.ts"
 import { BigIntColumn, TimeColumn } from "../Columns.ts"
 import * as Slices from "../Slices.ts"
 
-/** The reading that the next one is compared with. Its orders and trades are many, so they are decoded and encoded apart (`inTurns`). */
+/** The reading with which the next one is compared. Its many orders and trades are decoded and encoded separately (`inTurns`). */
 const Reconciled = Schema.Struct({
   day: Schema.String,
   orders: Schema.Array(Schema.Unknown),
@@ -17,7 +17,7 @@ const Reconciled = Schema.Struct({
   funds: Figures.Funds
 })
 
-/** The readings that replace each other, by kind. */
+/** The kinds of readings. A new reading replaces the previous one of its kind. */
 export const readings = {
   positions: Figures.Positions,
   holdings: Schema.Array(Figures.Holding),
@@ -48,7 +48,7 @@ const ordersInTurns = inTurns(Figures.Order)
 const tradesInTurns = inTurns(Figures.Trade)
 const orderRowsInTurns = inTurns(OrderRow)
 
-/** A reading as `readings.reconciled` has it. */
+/** A reading in the form of `readings.reconciled`. */
 export const toReconciled = ({ orders, trades, ...rest }: Reconciliation.Reading) =>
   Effect.map(Effect.all([ordersInTurns.encode(orders), tradesInTurns.encode(trades)]), ([orders, trades]) => ({ ...rest, orders, trades }))
 const ofReconciled = ({ orders, trades, ...rest }: typeof Reconciled.Type) =>
@@ -102,7 +102,7 @@ export const reads = (sql: SqlClient.SqlClient) => {
         WHERE account_id = ${it.accountId} AND seen_on = ${it.day}::date ORDER BY place LIMIT ${it.limit} OFFSET ${it.offset}`,
       (rows) => tradesInTurns.decode(rows.map(({ trade }) => trade))
     )
-  /** Of the trades that the broker showed on that day, as `Reconciliation.tradeKey` makes them. */
+  /** The keys (`Reconciliation.tradeKey`) of the trades that the broker showed on that day. */
   const tradeKeys = (accountId: string, day: string) =>
     Effect.map(
       sql<{ readonly orderId: string; readonly tradeId: string }>`SELECT order_id AS "orderId", trade_id AS "tradeId" FROM account_trades

@@ -8,14 +8,14 @@ import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 import * as AlertRows from "./AlertRows.ts"
 
-/** Alerts of one user. */
+/** The most alerts of one user. */
 export const perUserMax = 100
-/** Events of a user that may wait for a webhook. Further ones are not delivered, and say so. */
+/** The most events of a user that may wait for a webhook. Further events are not delivered, and their state says so. */
 export const waitingPerUserMax = 1_000
 /** Rows of one statement that deletes old events. */
 const expireMax = 10_000
 
-/** Where events of an alert are sent, and what signs them. */
+/** The address to which an alert's events are sent, and the secret that signs them. */
 export interface Webhook {
   readonly url: string
   readonly secret: string
@@ -31,12 +31,12 @@ export interface NewAlert {
   readonly webhook: Webhook | null
   readonly state: State
 }
-/** What is left out stays. `state`: the rule changed, and begins again in that state. */
+/** Fields that are left out do not change. `state` is set if the rule changed: the alert begins again in that state. */
 export type AlertPatch = {
   readonly [K in Exclude<keyof NewAlert, "watch" | "condition">]?: NewAlert[K] | undefined
 } & { readonly status?: "active" | "paused" | undefined }
 
-/** What a message did to an alert: its new state, and its event if it fired. */
+/** The effect of a message on an alert: its new state, and its event if it fired. */
 export interface Step {
   readonly alert: AlertRepo.Alert
   readonly state: State
@@ -44,7 +44,7 @@ export interface Step {
   readonly event: typeof AlertRows.EventBody.Type | null
 }
 
-/** Up to where the stream of an input is decided: the stream's creation, and a sequence. */
+/** The place up to which an input's stream is decided: the stream's creation time, and a sequence. */
 export interface Place {
   readonly input: Input
   readonly epoch: number
@@ -76,7 +76,10 @@ const steps = (sql: SqlClient.SqlClient) => {
   }: Place) => sql`INSERT INTO alert_places (source, input_epoch, input_seq) VALUES (${input}, ${epoch}, ${seq})
     ON CONFLICT (source) DO UPDATE SET input_epoch = excluded.input_epoch, input_seq = excluded.input_seq
     WHERE alert_places.input_epoch <> excluded.input_epoch OR alert_places.input_seq < excluded.input_seq`
-  /** Nothing of an alert that was changed or removed meanwhile: false if there was one, and then the place stays. */
+  /**
+   * Saves the steps. A step of an alert that was changed or removed meanwhile is not saved. If there is one, it returns false, and the
+   * place stays.
+   */
   return (all: ReadonlyArray<Step>, place: Place) =>
     Effect.forEach(all, (step) =>
       Effect.gen(function* () {
@@ -94,12 +97,12 @@ const steps = (sql: SqlClient.SqlClient) => {
     )
 }
 
-/** What happens to the deliveries of events. */
+/** The statements for the deliveries of events. */
 const deliveries = (sql: SqlClient.SqlClient) => ({
   delivered: (eventId: number) =>
     StoreError.guardRead(sql`UPDATE alert_deliveries SET state = 'delivered', attempts = attempts + 1, error = NULL, ended_at = now()
       WHERE event_id = ${eventId} AND state = 'waiting'`).pipe(Effect.asVoid, Effect.withSpan("AlertRepo.delivered")),
-  /** An attempt that did not succeed: the next one in so many seconds, or none. */
+  /** Notes a failed attempt. The next one follows in `againInS` seconds; null means that there is none. */
   undelivered: (eventId: number, error: string, againInS: number | null) =>
     StoreError.guardRead(sql`UPDATE alert_deliveries SET attempts = attempts + 1, error = ${error},
         state = CASE WHEN ${againInS === null} THEN 'dead' ELSE 'waiting' END, ended_at = CASE WHEN ${againInS === null} THEN now() END,
@@ -107,7 +110,7 @@ const deliveries = (sql: SqlClient.SqlClient) => ({
       WHERE event_id = ${eventId} AND state = 'waiting'`).pipe(Effect.asVoid, Effect.withSpan("AlertRepo.undelivered"))
 })
 
-/** Users' alerts and their events. What users see names the owner; the rest is for the actors. */
+/** Users' alerts and their events. Methods for users take the owner; the others are for the actors. */
 export class AlertRepo extends Effect.Service<AlertRepo>()("store/alerts/AlertRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -143,7 +146,7 @@ export class AlertRepo extends Effect.Service<AlertRepo>()("store/alerts/AlertRe
         ),
       change: (owner: string, id: number, patch: AlertPatch) =>
         StoreError.guard(ifCan(id, patched(owner, id, patch))).pipe(Effect.withSpan("AlertRepo.change")),
-      /** Removes it with its events. False if the owner has no such alert. */
+      /** Removes an alert with its events. False if the owner has no such alert. */
       remove: (owner: string, id: number) =>
         StoreError.guardRead(isIdentity(id) ? remove(owner, id) : Effect.succeed(false)).pipe(Effect.withSpan("AlertRepo.remove")),
       /** The newest first. */
@@ -154,12 +157,12 @@ export class AlertRepo extends Effect.Service<AlertRepo>()("store/alerts/AlertRe
         }).pipe(StoreError.guardRead, Effect.withSpan("AlertRepo.events")),
       /** Every alert that can still fire. */
       watched: StoreError.guardRead(watched()).pipe(Effect.withSpan("AlertRepo.watched")),
-      /** An alert is decided from this place of its stream on. */
+      /** Sets the place in the stream after which an alert is decided. */
       takeUp: ({ alertId, revision }: AlertRepo.Alert, epoch: number, seq: number) =>
         StoreError.guardRead(
           sql`UPDATE alerts SET input_epoch = ${epoch}, input_seq = ${seq} WHERE alert_id = ${alertId} AND revision = ${revision}`
         ).pipe(Effect.asVoid, Effect.withSpan("AlertRepo.takeUp")),
-      /** Up to where an input is decided. */
+      /** The place up to which an input is decided. */
       place: (input: Input) =>
         Effect.map(
           StoreError.guardRead(
@@ -167,7 +170,9 @@ export class AlertRepo extends Effect.Service<AlertRepo>()("store/alerts/AlertRe
           ),
           ([found]) => Option.map(Option.fromNullable(found), ({ epoch, seq }) => ({ epoch: Number(epoch), seq: Number(seq) }))
         ).pipe(Effect.withSpan("AlertRepo.place")),
-      /** Saves what messages did, with the events and the place, in one transaction. False if an alert was changed or removed meanwhile. */
+      /**
+       * Saves the effects of messages with the events and the place in one transaction. False if an alert was changed or removed meanwhile.
+       */
       step: (all: ReadonlyArray<Step>, place: Place) => StoreError.guardRead(stepped(all, place)).pipe(Effect.withSpan("AlertRepo.step")),
       /** The oldest events that NATS does not have yet, in order. */
       unpublished: (limit: number) => StoreError.guardRead(unpublished(limit)).pipe(Effect.withSpan("AlertRepo.unpublished")),
@@ -176,7 +181,7 @@ export class AlertRepo extends Effect.Service<AlertRepo>()("store/alerts/AlertRe
           Effect.asVoid,
           Effect.withSpan("AlertRepo.published")
         ),
-      /** Deletes events older than so many days. Answers how many. */
+      /** Deletes events that are older than `days` days, and returns how many. */
       expire: (days: number) =>
         Effect.map(
           StoreError.guardRead(sql`DELETE FROM alert_events WHERE event_id IN (SELECT event_id FROM alert_events

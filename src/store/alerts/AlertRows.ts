@@ -97,7 +97,7 @@ export const reads = (sql: SqlClient.SqlClient) => {
       Result: EventRow,
       execute: (limit) => sql`SELECT event_id AS "eventId", body FROM alert_events WHERE NOT is_published ORDER BY event_id LIMIT ${limit}`
     }),
-    /** At most so many of each owner, so that nobody's slow receiver delays another's. */
+    /** The due deliveries, with a limit for each owner, so that one owner's slow receiver does not delay the others. */
     due: SqlSchema.findAll({
       Request: Schema.Struct({ limit: Schema.Int, perOwner: Schema.Int }),
       Result: Delivery,
@@ -123,7 +123,7 @@ export const writes = (sql: SqlClient.SqlClient) => {
         VALUES (${owner}, ${of.name}, ${JSON.stringify(of.watch)}::jsonb, ${of.condition}, ${of.threshold}::numeric, ${of.hysteresis}::numeric,
           ${of.repeat}, ${of.cooldownS}, ${of.webhook?.url ?? null}, ${of.webhook?.secret ?? null}, ${of.state}) RETURNING ${all}`
     }),
-    /** A changed rule begins again: `state` is then the one to begin with. */
+    /** Updates an alert. A changed rule begins again in `state`. */
     update: SqlSchema.findOne({
       Request: Schema.Struct({ owner: Schema.String, id: Schema.Int, patch: Schema.Any }),
       Result: Row,

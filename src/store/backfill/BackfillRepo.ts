@@ -6,7 +6,7 @@ import { LimitReached } from "../LimitReached.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 
-/** Backfills of one user that have not ended. */
+/** The most open backfills of one user. */
 export const openMax = 5
 /** Ended backfills of one user that are kept; older ones are deleted when the user begins another. */
 const endedKeptMax = 20
@@ -117,7 +117,7 @@ const creation = (sql: SqlClient.SqlClient) => {
   const { openOf } = reads(sql)
   return (user: string, of: NewBackfill) =>
     Effect.gen(function* () {
-      // Two requests of one user at once would both see room for the last one, or both miss the other.
+      // Without the lock, two requests of one user could both see room for the last backfill, or neither would see the other.
       yield* sql`SELECT pg_advisory_xact_lock(hashtextextended(${user}, 28))`
       const existing = yield* same({ user, of, keys: of.instruments.map(keyOf) })
       if (Option.isSome(existing)) return existing.value.backfillId
@@ -148,7 +148,7 @@ const turns = (sql: SqlClient.SqlClient) => {
       FROM backfills b JOIN backfill_instruments i USING (backfill_id)
       WHERE b.backfill_id = ${id} AND i.state = 'waiting' ORDER BY i.tries, i.place LIMIT 1`
   })
-  /** The next instrument of the backfill that waited longest. A backfill without one is completed. */
+  /** The next instrument of the backfill that has waited longest. A backfill without a next instrument is completed. */
   return Effect.gen(function* () {
     while (true) {
       const open = yield* turn()
@@ -161,7 +161,7 @@ const turns = (sql: SqlClient.SqlClient) => {
   })
 }
 
-/** What the platform was asked to fetch from the broker, and how far it is. Everybody reads it: bars belong to nobody. */
+/** Backfills and their progress. Everybody may read them, because bars belong to nobody. */
 export class BackfillRepo extends Effect.Service<BackfillRepo>()("store/backfill/BackfillRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -184,7 +184,7 @@ export class BackfillRepo extends Effect.Service<BackfillRepo>()("store/backfill
       /** In the order of the request. */
       instruments: (id: number, limit: number, offset: number) =>
         StoreError.guardRead(parts({ id, limit, offset })).pipe(Effect.withSpan("BackfillRepo.instruments")),
-      /** Ends it now. False if it had ended. */
+      /** Cancels a backfill. False if it had already ended. */
       cancel: (id: number) =>
         Effect.map(
           StoreError.guardRead(sql`UPDATE backfills SET state = 'cancelled', ended_at = now()
@@ -194,7 +194,7 @@ export class BackfillRepo extends Effect.Service<BackfillRepo>()("store/backfill
       /** How many have not ended. */
       open: Effect.map(StoreError.guardRead(open()), ({ total }) => total).pipe(Effect.withSpan("BackfillRepo.open")),
       next: StoreError.guardRead(next).pipe(Effect.withSpan("BackfillRepo.next")),
-      /** Notes how many days an instrument lacked. The largest number stays, so a try after others does not make it smaller. */
+      /** Notes how many days an instrument lacked. The largest number is kept, because a later try finds fewer missing days. */
       planned: (id: number, place: number, days: number) =>
         StoreError.guardRead(
           sql`UPDATE backfill_instruments SET days_missing = greatest(days_missing, ${days}) WHERE ${of(id, place)}`
@@ -212,7 +212,7 @@ export class BackfillRepo extends Effect.Service<BackfillRepo>()("store/backfill
           Effect.asVoid,
           Effect.withSpan("BackfillRepo.done")
         ),
-      /** A try that did not succeed. The instrument waits for its next turn, or has failed for good. */
+      /** Notes a failed try. The instrument waits for its next turn, or has failed for good. */
       refused: (id: number, place: number, error: string, isFinal: boolean) =>
         StoreError.guardRead(sql`WITH noted AS (UPDATE backfill_instruments SET tries = tries + 1, error = ${error},
               state = CASE WHEN ${isFinal} OR tries + 1 >= ${triesMax} THEN 'failed' ELSE 'waiting' END WHERE ${of(id, place)})

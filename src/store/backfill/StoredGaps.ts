@@ -10,8 +10,8 @@ import { InstrumentRepo } from "../InstrumentRepo.ts"
 import * as StoredBars from "../StoredBars.ts"
 
 /**
- * The spans of whole days of which bars are missing in Postgres, by the rulebook's sessions: days that the broker has not delivered and whose
- * own minutes are absent or incomplete. None reaches beyond `nowMs`.
+ * The spans of whole days of which bars are missing in Postgres, by the rulebook's sessions: days that the broker has not delivered and
+ * whose own minutes are absent or incomplete. No span reaches beyond `nowMs`.
  */
 export const make = Effect.gen(function* () {
   const bars = yield* BarRepo

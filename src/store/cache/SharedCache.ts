@@ -5,7 +5,7 @@ import { Redis } from "../Redis.ts"
 
 /** Larger values stay in the process that computed them. */
 export const valueBytesMax = 64 * 1024
-/** Redis may take this long. Computing the value is quicker than waiting for a slow cache. */
+/** The longest wait for Redis. Computing the value is quicker than waiting for a slow cache. */
 const answerMax = Duration.millis(50)
 /** A Redis that failed is not asked again for this long. */
 const restMs = 1_000
@@ -56,7 +56,7 @@ const platform = Config.redacted("DATABASE_URL").pipe(
   Config.withDefault("")
 )
 
-/** The part of a cache that lies on Redis. Nothing here fails: without Redis there is no entry, and nothing is stored. */
+/** The part of a cache that is stored on Redis. It never fails: without Redis there is no entry, and nothing is stored. */
 const shelf = <A, I>({ name, ttl, schema }: Pick<Setup<never, A, I, never>, "name" | "ttl" | "schema">) =>
   Effect.gen(function* () {
     const redis = yield* Redis
@@ -66,7 +66,7 @@ const shelf = <A, I>({ name, ttl, schema }: Pick<Setup<never, A, I, never>, "nam
     const json = Schema.parseJson(schema)
     const [encode, decode] = [Schema.encodeEither(json), Schema.decodeUnknownOption(json)]
     let restUntilMs = 0
-    /** A clearing that Redis did not take. It comes before anything is read. */
+    /** True if Redis missed a clear. The clear is repeated before anything is read. */
     let mustClear = false
 
     type Client = Parameters<Parameters<typeof redis.use>[0]>[0]
@@ -115,7 +115,7 @@ const shelf = <A, I>({ name, ttl, schema }: Pick<Setup<never, A, I, never>, "nam
       Effect.gen(function* () {
         const text = encode(value)
         if (text._tag === "Left" || Buffer.byteLength(text.right) > valueBytesMax) return
-        // A full Redis answers at once, and still answers reads, so it gets no rest.
+        // A full Redis refuses at once and still answers reads, so it is asked again without a pause.
         const write = redis.use((client) => client.set(keyOf(id), `${mark}${text.right}`, "PX", Duration.toMillis(ttl)))
         const stored = yield* write.pipe(Effect.disconnect, Effect.timeout(answerMax), Effect.option)
         if (Option.isNone(stored)) asked("refused")
@@ -124,8 +124,8 @@ const shelf = <A, I>({ name, ttl, schema }: Pick<Setup<never, A, I, never>, "nam
   })
 
 /**
- * A cache of computed values in two places: this process, and Redis, which all gateways share. Equal requests share one computation. Redis only
- * holds copies: when it is away, slow or full the process's own part serves, with the same life and bound.
+ * A cache of computed values in two places: this process, and Redis, which all gateways share. Equal requests share one computation. Redis
+ * only holds copies: when it is away, slow or full, the process's own part is used, with the same time to live and the same limit.
  */
 export const make = <K, A, I, E>(setup: Setup<K, A, I, E>) =>
   Effect.gen(function* () {
@@ -153,7 +153,10 @@ export const make = <K, A, I, E>(setup: Setup<K, A, I, E>) =>
       get: (key: K): Effect.Effect<Either.Either<A, A>, E> =>
         Effect.map(own.getEither(new Key(key, idOf(key))), Either.mapBoth({ onLeft: valueOf, onRight: valueOf })),
       size: own.size,
-      /** Drops every value here and on Redis at once; other processes use theirs until their time is over. Returns how many were here. */
+      /**
+       * Drops every value here and on Redis at once; other processes keep theirs until their time to live has ended. Returns how many were
+       * here.
+       */
       clear: Effect.gen(function* () {
         const size = yield* own.size
         yield* own.invalidateAll

@@ -7,12 +7,12 @@ import * as Slices from "../Slices.ts"
 import * as StoreError from "../StoreError.ts"
 import { type NewChain, type NewStrike, StoredChain, StoredStrike } from "./ChainMinuteRows.ts"
 
-/** Options of one INSERT. */
+/** The most options of one INSERT. */
 const batchRows = 2_000
 /** Rows that one statement of the retention deletes, so that it never holds locks for long. */
 const deletedMax = 10_000
 
-/** A chain, and the buckets of a span. A bucket is answered by its last stored minute, with the time of that minute. */
+/** A chain, and the buckets of a span. Each bucket is represented by its last stored minute, with the time of that minute. */
 export interface Of {
   /** The underlying's exchange. */
   readonly exchange: string
@@ -25,7 +25,7 @@ export interface Of {
   readonly minutes: number
   /** Start of a day's bucket grid: milliseconds after India's midnight. */
   readonly gridOpenMs: number
-  /** Buckets of the answer, ascending, after `offset` others. */
+  /** The most buckets of the answer, ascending, after the first `offset` buckets. */
   readonly limit: number
   readonly offset: number
 }
@@ -71,7 +71,7 @@ const insertStrikes = (sql: SqlClient.SqlClient, rows: ReadonlyArray<Row>) => {
   ON CONFLICT (exchange, tradingsymbol, at) DO NOTHING`
 }
 
-/** A chain and its options are saved together, so that a minute is whole or missing. Returns how many chains are new. */
+/** Saves a chain and its options together, so that a minute is complete or missing. Returns how many chains are new. */
 const saveIn = (sql: SqlClient.SqlClient) => (chains: ReadonlyArray<NewChain>) =>
   Postgres.transaction(sql)(
     Effect.gen(function* () {
@@ -112,7 +112,7 @@ const chainsIn = (sql: SqlClient.SqlClient) => (it: Of) =>
     (rows) => Slices.flatMap(rows, (slice) => decodeChains(slice))
   )
 
-/** Which strikes of a chain to read: some prices, the ones up to so many steps from the money in each minute, or all. */
+/** Which strikes of a chain to read: some prices, those within some steps of the money in each minute, or all. */
 export type Which =
   | { readonly _tag: "Prices"; readonly strikes: ReadonlyArray<number> }
   | { readonly _tag: "NearMoney"; readonly steps: number }
@@ -135,7 +135,10 @@ const strikesIn = (sql: SqlClient.SqlClient) => (it: Of, which: Which) => {
   return Effect.flatMap(rows, (found) => Slices.flatMap(found, (slice) => decodeStrikes(slice)))
 }
 
-/** The last minutes of a day in which a chain counts for its close: an illiquid one has no row in the very last. */
+/**
+ * A chain's last row within this many minutes of the day's end counts as its close, because an illiquid chain has no row in the very last
+ * minute.
+ */
 const closeMinutes = 30
 
 /** One expiry at the last minute of a day of market time. */
@@ -143,7 +146,7 @@ const DayClose = Schema.Struct({ at: TimeColumn, expiry: Schema.String, atmIv: S
 export type DayClose = typeof DayClose.Type
 const decodeCloses = Schema.decodeUnknown(Schema.Array(DayClose))
 
-/** An index look-up for each day finds its last minute, so that a year of minutes is not read. */
+/** Finds each day's last minute by one index look-up, so that it does not read a year of minutes. */
 const closesIn = (sql: SqlClient.SqlClient) => (exchange: string, underlying: string, from: Date, to: Date) =>
   Effect.flatMap(
     sql`
@@ -178,14 +181,14 @@ export class ChainMinuteRepo extends Effect.Service<ChainMinuteRepo>()("store/ch
     const closes = closesIn(sql)
     const deleteSome = deleteIn(sql)
     return {
-      /** Returns how many chains were new. A minute that is there already keeps its values. */
+      /** Returns how many chains were new. A minute that is already stored keeps its values. */
       save: (all: ReadonlyArray<NewChain>) =>
         StoreError.guard(all.length === 0 ? Effect.succeed(0) : save(all)).pipe(Effect.withSpan("ChainMinuteRepo.save")),
       /** The number of buckets of a span, whatever its page. */
       count: (of: Of) => StoreError.guardRead(count(of)).pipe(Effect.withSpan("ChainMinuteRepo.count")),
       /** The chain at the last minute of each bucket, ascending. */
       chains: (of: Of) => StoreError.guardRead(chains(of)).pipe(Effect.withSpan("ChainMinuteRepo.chains")),
-      /** Its options, ascending by minute, strike and side. */
+      /** The chain's options, ascending by minute, strike and side. */
       strikes: (of: Of, which: Which) => StoreError.guardRead(strikes(of, which)).pipe(Effect.withSpan("ChainMinuteRepo.strikes")),
       /** Each day's last minute with the volatility of every expiry, ascending. `from` is a midnight of India, `to` is exclusive. */
       closes: (exchange: string, underlying: string, from: Date, to: Date) =>

@@ -24,7 +24,7 @@ export interface NewChain {
   readonly strikes: ReadonlyArray<NewStrike>
 }
 
-/** One option of it. `exchange` is the option's own, where its tradingsymbol is unique. */
+/** One option of a chain. `exchange` is the option's exchange, on which its tradingsymbol is unique. */
 export interface NewStrike {
   readonly exchange: string
   readonly tradingsymbol: string
@@ -46,7 +46,7 @@ export interface NewStrike {
   readonly quality: ChainMessage.Quality
 }
 
-/** A decimal column as a number: the text of a published number is its shortest one, so nothing is lost. */
+/** A decimal column as a number. Nothing is lost, because the stored text is the shortest text of the published number. */
 const Decimal = Schema.NumberFromString
 const DecimalOrNull = Schema.NullOr(Decimal)
 const CountOrNull = Schema.NullOr(BigIntColumn)

@@ -7,19 +7,19 @@ import { LimitReached } from "../LimitReached.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 
-/** Keys of one user that are neither expired nor revoked. */
+/** The most keys of one user that are neither expired nor revoked. */
 export const perUserMax = 50
 
 /**
- * Each look begins this many seconds before the previous look: longer than any transaction, because an end has the time at which its transaction
- * began.
+ * Each look begins this many seconds before the time of the previous look. It is longer than any transaction, because an end carries the
+ * start time of its transaction.
  */
 const lookBackSeconds = 60
 
 /** The key was revoked or has expired, so nothing can replace it. */
 export class KeyInactive extends Data.TaggedError("KeyInactive") {}
 
-/** What only the gateway that makes a key knows of it. */
+/** The values that the gateway makes for a new key. */
 export interface Secret {
   readonly publicId: string
   readonly salt: string
@@ -48,7 +48,7 @@ const Row = Schema.Struct({
   lastUsedAt: Schema.NullOr(TimeColumn)
 })
 const Count = Schema.Struct({ total: BigIntColumn })
-/** Keys that ended, and the database's time of the look. */
+/** Ended keys, and the database's time of the look. */
 const Ends = Schema.Struct({ at: TimeColumn, keyIds: Schema.Array(BigIntColumn) })
 const OfOwner = Schema.Struct({ owner: Schema.String, id: Schema.Int })
 
@@ -157,7 +157,7 @@ export class ApiKeyRepo extends Effect.Service<ApiKeyRepo>()("store/keys/ApiKeyR
         ),
       byId: (owner: string, id: number) =>
         StoreError.guardRead(isIdentity(id) ? one({ owner, id }) : Effect.succeedNone).pipe(Effect.withSpan("ApiKeyRepo.byId")),
-      /** Ends the key for ever. A key that is ended already stays so. */
+      /** Revokes a key for ever. For an ended key it changes nothing. */
       revoke: (owner: string, id: number) =>
         StoreError.guardRead(isIdentity(id) ? revoke({ owner, id }) : Effect.succeedNone).pipe(Effect.withSpan("ApiKeyRepo.revoke")),
       /** A new key like the old one, which ends after the overlap. Fails with KeyInactive if the old one has ended. */
@@ -166,7 +166,7 @@ export class ApiKeyRepo extends Effect.Service<ApiKeyRepo>()("store/keys/ApiKeyR
           isIdentity(id) ? rotate(owner, id, secret, overlapSeconds).pipe(Postgres.transaction(sql)) : Effect.succeedNone
         ).pipe(Effect.withSpan("ApiKeyRepo.rotate")),
       byPublicId: (publicId: string) => StoreError.guardRead(byPublicId(publicId)).pipe(Effect.withSpan("ApiKeyRepo.byPublicId")),
-      /** Those of the keys that are neither expired nor revoked. */
+      /** Which of these keys are neither expired nor revoked. */
       alive: (keyIds: ReadonlyArray<number>) =>
         StoreError.guardRead(Effect.map(ids(keyIds), (rows) => new Set(rows.map(({ keyId }) => keyId)))).pipe(
           Effect.withSpan("ApiKeyRepo.alive")

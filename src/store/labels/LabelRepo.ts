@@ -7,7 +7,7 @@ import { LimitReached } from "../LimitReached.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 
-/** Labels of one user. */
+/** The most labels of one user. */
 export const perUserMax = 5_000
 
 export interface NewLabel {
@@ -19,7 +19,7 @@ export interface NewLabel {
   readonly text: string
   readonly color: string
 }
-/** What is left out stays. */
+/** Fields that are left out do not change. */
 export interface LabelPatch {
   readonly at?: Date | undefined
   readonly place?: LabelMessage.Place | undefined

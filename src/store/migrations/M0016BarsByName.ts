@@ -1,6 +1,9 @@
 import { type Migration, retiredSchema } from "./Migration.ts"
 
-/** A bar's exchange by the low byte of its token. The list is of the day of this step: later segments come with their exchange. */
+/**
+ * A bar's exchange by the low byte of its token. The list has the segments that existed when this step was written; rows of later segments
+ * have their exchange.
+ */
 const exchangeOf = (table: string): string => `
   CASE ${table}.instrument_token & 255
     WHEN 1 THEN 'NSE' WHEN 2 THEN 'NFO' WHEN 3 THEN 'CDS' WHEN 4 THEN 'BSE' WHEN 5 THEN 'BFO' WHEN 6 THEN 'BCD' WHEN 7 THEN 'MCX'
@@ -9,7 +12,7 @@ const exchangeOf = (table: string): string => `
       AND i.tradingsymbol = ${table}.tradingsymbol ORDER BY i.trade_date DESC LIMIT 1), 'NSE')
   END`
 
-/** Moves rows out of the way of a new key, and takes those back that an earlier step moved. */
+/** Moves rows that violate a new key aside, and takes back rows that an earlier step moved. */
 const setAside = (table: string, key: string, first: string): string => `
 CREATE SCHEMA IF NOT EXISTS ${retiredSchema};
 CREATE TABLE IF NOT EXISTS ${retiredSchema}.${table}_aside (LIKE ${table});

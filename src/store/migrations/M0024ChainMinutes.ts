@@ -1,6 +1,6 @@
 import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
 
-/** With the extension TimescaleDB the rows are kept in chunks of a week. No query needs to know. */
+/** With the extension TimescaleDB the rows are kept in chunks of a week. Queries are the same with and without it. */
 const asHypertable = (table: string): string => `
 DO $migration$ BEGIN
   IF to_regproc('create_hypertable') IS NOT NULL THEN

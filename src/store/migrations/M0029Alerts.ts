@@ -1,8 +1,9 @@
 import { createOrTakeBack, type Migration, retire } from "./Migration.ts"
 
 /**
- * Alerts of users, how far their streams are decided, their events, and the deliveries of these to webhooks. `input_seq` is the place in the stream that the alert looks at, up to
- * which it is decided: null until the actor has taken it up. An event is made at most once for a place.
+ * Alerts of users, the places up to which their streams are decided, their events, and the deliveries of events to webhooks. `input_seq` is
+ * the sequence up to which an alert is decided in its stream; null until the actor has taken it up. An alert has at most one event for each
+ * sequence.
  */
 export const migration: Migration = {
   id: 29,

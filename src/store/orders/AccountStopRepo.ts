@@ -12,7 +12,7 @@ import * as Outbox from "./Outbox.ts"
 const Action = Schema.Literal(...StrategyLimits.actions)
 
 const Watched = Schema.Struct({ mode: Mode, maxDailyLoss: NumericColumn })
-/** An account whose loss is compared with its limit, because reaching it stops the account. */
+/** An account whose loss is compared with its limit, because reaching the limit stops the account. */
 export type Watched = typeof Watched.Type
 
 const Stop = Schema.Struct({
@@ -28,7 +28,7 @@ const Stop = Schema.Struct({
   rounds: Schema.NullOr(Schema.Int),
   updatedAt: Schema.NullOr(TimeColumn)
 })
-/** An open stop. `status` and what follows say how far the positions are closed; null with the action `block`. */
+/** An open stop. The fields from `status` on say how far the positions are closed; they are null with the action `block`. */
 export type Stop = typeof Stop.Type
 
 const makeReads = (sql: SqlClient.SqlClient) => {
@@ -57,7 +57,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
       line({ accountId, taskId: null, who, what, detail: { ...detail, message } })
     )
 
-  /** The index of open stops makes one of several processes the one that stops the account. */
+  /** If several processes try to stop the account, the unique index of open stops lets only one succeed. */
   const stop = (accountId: string, mode: Mode, profit: Money.Decimal, who: string) =>
     Effect.gen(function* () {
       const text = Money.format(profit)
@@ -104,7 +104,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
   return { stop, askRelease, release } as const
 }
 
-/** Stops of accounts by the loss of a day. Every change writes its event and its line of the audit. */
+/** Stops of accounts because of a day's loss. Every change writes its event and its line of the audit. */
 export class AccountStopRepo extends Effect.Service<AccountStopRepo>()("store/orders/AccountStopRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -113,19 +113,19 @@ export class AccountStopRepo extends Effect.Service<AccountStopRepo>()("store/or
     const run = <A, E>(name: string, self: Effect.Effect<A, E>) =>
       StoreError.guardRead(self).pipe(Effect.withSpan(`AccountStopRepo.${name}`))
     return {
-      /** Undefined: a loss does not stop the account, or it is stopped. */
+      /** Undefined if a loss does not stop the account, or if it is already stopped. */
       watched: (accountId: string) => run("watched", Effect.map(watched(accountId), Option.getOrUndefined)),
-      /** The stop that is not released; undefined: none. */
+      /** The account's stop that is not released; undefined if there is none. */
       open: (accountId: string) => run("open", Effect.map(open(accountId), Option.getOrUndefined)),
       /**
-       * Stops an account whose profit of today has reached its limit. Undefined: the limit or the mode is another one meanwhile, or somebody
-       * else has stopped the account; nothing changed then.
+       * Stops an account whose profit of today has reached its limit. Undefined, without a change, if the limit or the mode has changed
+       * meanwhile, or if another process has stopped the account.
        */
       stop: (accountId: string, mode: Mode, profit: Money.Decimal, who: string) => run("stop", stop(accountId, mode, profit, who)),
       /** The first step of a release. False if the account is not stopped. */
       askRelease: (accountId: string, token: string, untilMs: number, who: string) =>
         run("askRelease", askRelease(accountId, token, untilMs, who)),
-      /** The second step. False if the token is another one, or too old. Closing orders that were not made yet are made no more. */
+      /** The second step. False if the token is wrong or too old. After it no further closing orders are made. */
       release: (accountId: string, token: string, nowMs: number, who: string) => run("release", release(accountId, token, nowMs, who))
     } as const
   })

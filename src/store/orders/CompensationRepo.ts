@@ -8,7 +8,7 @@ import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 import * as Outbox from "./Outbox.ts"
 
-/** An incomplete one is looked at for so long, because a parked order may still appear. */
+/** An incomplete basket is checked for this long, because a parked order may still appear. */
 const incompleteFor = "24 hours"
 
 const Leg = Schema.Struct({
@@ -39,7 +39,7 @@ export interface Change {
   readonly message: string | null
 }
 
-/** A leg as clients and events have it. */
+/** A leg in the form of events and answers to clients. */
 export const messageOf = ({ filled, message, orderId, state, taskId }: Compensation.Leg) => ({
   task_id: String(taskId),
   state,
@@ -48,7 +48,7 @@ export const messageOf = ({ filled, message, orderId, state, taskId }: Compensat
   message
 })
 
-/** Baskets whose placed orders are taken back when one of them fails. */
+/** Baskets whose placed orders are undone when one of them fails. */
 export class CompensationRepo extends Effect.Service<CompensationRepo>()("store/orders/CompensationRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -81,9 +81,12 @@ export class CompensationRepo extends Effect.Service<CompensationRepo>()("store/
     return {
       byBasket: (basketId: string) =>
         Effect.map(StoreError.guardRead(byBasket(basketId)), Option.getOrUndefined).pipe(Effect.withSpan("CompensationRepo.byBasket")),
-      /** Those of an account that go on, and those of the last day in which something is left. */
+      /** An account's baskets that are not finished, and the incomplete ones of the last day. */
       open: (accountId: string) => StoreError.guardRead(open(accountId)).pipe(Effect.withSpan("CompensationRepo.open")),
-      /** Saves with its line of the audit, and its event if there is a message. False if somebody saved in between; nothing changed then. */
+      /**
+       * Saves a change with its line of the audit, and with its event if there is a message. False, without a change, if somebody saved in
+       * between.
+       */
       save: (before: StoredCompensation, change: Change, who: string) =>
         StoreError.guardRead(save(before, change, who)).pipe(Effect.withSpan("CompensationRepo.save"))
     } as const

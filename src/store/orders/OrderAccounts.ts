@@ -13,7 +13,7 @@ import * as TaskNames from "./TaskNames.ts"
 
 /** The scope of a stop of all accounts. No account id looks like it. */
 export const everyAccount = "*"
-/** How long a release may be confirmed after it was asked for. */
+/** The time within which a requested release must be confirmed. */
 export const releaseMsMax = 60_000
 
 const limits = {
@@ -21,7 +21,7 @@ const limits = {
   maxPositionLots: Schema.NullOr(Schema.Int),
   maxTotalLots: Schema.NullOr(Schema.Int),
   maxDailyLoss: Schema.NullOr(NumericColumn),
-  /** What a loss of the limit does; null: orders are refused as long as it lasts. */
+  /** What a loss of the limit does; null if it only refuses orders while it lasts. */
   lossAction: Schema.NullOr(Schema.Literal(...StrategyLimits.actions)),
   maxOrdersPerDay: Schema.NullOr(Schema.Int),
   priceBandPercent: Schema.NullOr(NumericColumn),
@@ -33,7 +33,7 @@ export type Limits = typeof Limits.Type
 export const limitColumns = `max_order_value AS "maxOrderValue", max_position_lots AS "maxPositionLots", max_total_lots AS "maxTotalLots",
   max_daily_loss AS "maxDailyLoss", loss_action AS "lossAction",
   max_orders_per_day AS "maxOrdersPerDay", price_band_percent AS "priceBandPercent", duplicate_window_ms AS "duplicateWindowMs"`
-/** It comes as JSON, in which times are text. */
+/** The stop comes as JSON, in which times are text. */
 const Stop = Schema.Struct({
   scope: Schema.String,
   reason: Schema.String,
@@ -50,7 +50,7 @@ const Settings = Schema.Struct({ mode: Schema.NullOr(Mode), sweptAt: Schema.Null
 export interface AccountSettings {
   readonly mode: Mode
   readonly limits: Limits
-  /** The newest stop, of the account or of all accounts; null: orders may be sent. */
+  /** The newest stop of the account or of all accounts; null if orders may be sent. */
   readonly stop: Stop | null
   /** The newest stop whose open orders were found and their cancellations saved. */
   readonly sweptAt: Date | null
@@ -79,7 +79,7 @@ const makeReads = (sql: SqlClient.SqlClient) => {
       Effect.map(
         settings(accountId),
         ({ mode, stop, sweptAt, ...limits }): AccountSettings =>
-          // An account without a row has never been switched to live.
+          // An account without a row was never switched to live.
           ({ mode: mode ?? "paper", limits, stop, sweptAt })
       ),
     stop: (accountId: string) => Effect.map(stop(accountId), ({ stop }) => stop)
@@ -153,7 +153,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
   return { setMode, setLimits, stop, swept, askRelease, release } as const
 }
 
-/** How orders of each account are limited: its mode, its limits, and its stop. Every change writes its event and its line of the audit. */
+/** The settings of each account's orders: its mode, its limits, and its stop. Every change writes its event and its line of the audit. */
 export class OrderAccounts extends Effect.Service<OrderAccounts>()("store/orders/OrderAccounts", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -163,23 +163,23 @@ export class OrderAccounts extends Effect.Service<OrderAccounts>()("store/orders
       /** An account without settings is in paper mode and has no limits. */
       settings: (accountId: string) =>
         StoreError.guardRead(Prepared.kept(reads.settings(accountId))).pipe(Effect.withSpan("OrderAccounts.settings")),
-      /** The newest stop of the account or of all accounts; null: orders may be sent. */
+      /** The newest stop of the account or of all accounts; null if orders may be sent. */
       stopOf: (accountId: string) =>
         StoreError.guardRead(Prepared.kept(reads.stop(accountId))).pipe(Effect.withSpan("OrderAccounts.stopOf")),
       setMode: (accountId: string, mode: Mode, who: string) =>
         StoreError.guard(setMode(accountId, mode, who)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.setMode")),
       setLimits: (accountId: string, limits: Limits, who: string) =>
         StoreError.guard(setLimits(accountId, limits, who)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.setLimits")),
-      /** `scope` is an account or `everyAccount`; `accounts` are those that it stops. Answers when it began. */
+      /** `scope` is an account or `everyAccount`; `accounts` are the accounts that it stops. Returns when the stop began. */
       stop: (scope: string, accounts: ReadonlyArray<string>, reason: string, who: string) =>
         StoreError.guardRead(stop(scope, accounts, reason, who)).pipe(Effect.withSpan("OrderAccounts.stop")),
-      /** The account's open orders were found after this stop, and their cancellations are saved. */
+      /** Notes that the account's open orders were found after this stop, and that their cancellations are saved. */
       swept: (accountId: string, stoppedAt: Date) =>
         StoreError.guard(swept(accountId, stoppedAt)).pipe(Effect.asVoid, Effect.withSpan("OrderAccounts.swept")),
       /** The first step of a release. False if nothing is stopped. */
       askRelease: (scope: string, token: string, untilMs: number, who: string) =>
         StoreError.guardRead(askRelease(scope, token, untilMs, who)).pipe(Effect.withSpan("OrderAccounts.askRelease")),
-      /** The second step. False if the token is another one, or too old. */
+      /** The second step of a release. False if the token is wrong or too old. */
       release: (scope: string, accounts: ReadonlyArray<string>, token: string, nowMs: number, who: string) =>
         StoreError.guardRead(release(scope, accounts, token, nowMs, who)).pipe(Effect.withSpan("OrderAccounts.release"))
     } as const

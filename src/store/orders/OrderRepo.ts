@@ -55,18 +55,18 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
     const now = <A, E>(name: string, self: Effect.Effect<A, E>) => read(name, Prepared.kept(self))
     return {
       /**
-       * Inserts the tasks, all or none. `isNew` is false when the first one's key was taken; then the earlier task is returned. `compensated`
-       * is the id of a basket whose placed orders are taken back when one of them fails.
+       * Inserts the tasks, all or none. `isNew` is false when the first one's key was taken; then the earlier task is returned.
+       * `compensated` is the id of a basket whose placed orders are undone when one of them fails.
        */
       submit: (tasks: ReadonlyArray<TaskWrites.NewTask>, compensated: string | null = null) => now("submit", submit(tasks, compensated)),
       /**
-       * Saves a decision about the task as it was read. Undefined: somebody saved the task in between, or a newer owner wrote it, and
-       * nothing changed.
+       * Saves a decision about the task as it was read. Undefined, without a change, if somebody saved the task in between or a newer owner
+       * wrote it.
        */
       save: (before: OrderRows.StoredTask, task: Task.Task, author: TaskWrites.Author) => now("save", save(before, task, author)),
       byId: (taskId: number) => now("byId", isIdentity(taskId) ? reads.byId(taskId) : Effect.succeed(undefined)),
       byKey: (owner: string, accountId: string, key: string) => now("byKey", reads.byKey(owner, accountId, key)),
-      /** The task that may begin because this one of its basket has ended. */
+      /** The task of the same basket that may begin after this one has ended. */
       nextOfBasket: (taskId: number) =>
         Effect.map(
           read(
@@ -78,7 +78,7 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
           ([row]) => (row === undefined ? undefined : Number(row.id))
         ),
       ofBasket: (basketId: string) => read("ofBasket", reads.ofBasket(basketId)),
-      /** The tasks that take the orders of these tasks back. */
+      /** The tasks that undo the orders of these tasks. */
       undoing: (taskIds: ReadonlyArray<number>) => read("undoing", reads.undoing(taskIds)),
       /** The cancellations that a stop of these accounts made. */
       ofStop: (accounts: ReadonlyArray<string>, stoppedAtMs: number) => read("ofStop", reads.ofStop(accounts, stoppedAtMs)),
@@ -98,9 +98,12 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
       byTags: (accountId: string, tags: ReadonlyArray<string>) => read("byTags", reads.byTags(accountId, tags)),
       sent: (accountId: string, mode: OrderMessage.Mode, nowMs: number, dayStartMs: number) =>
         now("sent", counts.sent(accountId, mode, nowMs, dayStartMs)),
-      /** What the gate needs to know about a task, in one statement. `taskId` 0: no task yet. */
+      /** The facts that the gate needs about a task, in one statement. `taskId` is 0 if there is no task yet. */
       ahead: (ask: TaskCounts.Ask) => now("ahead", counts.ahead(ask)),
-      /** Whether another request for a trigger of the same terms may be on its way, or is before this task. `taskId` 0: no task yet. */
+      /**
+       * Whether another request for a trigger with the same terms may be under way, or comes before this task. `taskId` is 0 if there is no
+       * task yet.
+       */
       hasTwin: (accountId: string, termsHash: string, taskId: number) => read("hasTwin", counts.hasTwin(accountId, termsHash, taskId)),
       /** Ids of the triggers that the account's other tasks made. */
       triggersMade: (accountId: string, taskId: number) => read("triggersMade", counts.triggersMade(accountId, taskId))

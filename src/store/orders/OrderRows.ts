@@ -51,7 +51,7 @@ const Row = Schema.Struct({
 })
 type Row = typeof Row.Type
 
-/** What a task is from its acceptance on. */
+/** The fields that a task has from its acceptance on. They never change. */
 export interface Accepted {
   readonly owner: string
   readonly accountId: string
@@ -67,11 +67,11 @@ export interface Accepted {
   readonly basketId: string | null
   readonly basketPlace: number | null
   readonly retries: number | null
-  /** The task of a basket whose order this one takes back. */
+  /** The basket's task whose order this task undoes. */
   readonly undoes: number | null
 }
 
-/** A task with everything that Postgres keeps about it. `task` is the decider's part. */
+/** A task with everything that Postgres stores about it. `task` is the part that the decider uses. */
 export interface StoredTask extends Accepted {
   readonly taskId: number
   readonly createdAt: Date
@@ -127,7 +127,7 @@ const columnList = `t.task_id AS "taskId", t.owner, t.account_id AS "accountId",
 const Query = Schema.Struct({
   accounts: Schema.Array(Schema.String),
   statuses: Schema.Array(Schema.String),
-  /** Part of the error's type or message; null: any. */
+  /** Part of the error's type or message; null matches every task. */
   error: Schema.NullOr(Schema.String),
   limit: Schema.Int,
   offset: Schema.Int
@@ -198,7 +198,7 @@ export const reads = (sql: SqlClient.SqlClient) => {
     byKey: (owner: string, accountId: string, idempotencyKey: string) =>
       Effect.map(byKey({ owner, accountId, idempotencyKey }), (row) => (row._tag === "Some" ? storedOf(row.value) : undefined)),
     ofBasket: (basketId: string) => Effect.map(ofBasket(basketId), (rows) => rows.map(storedOf)),
-    /** The tasks that take the orders of these tasks back. */
+    /** The tasks that undo the orders of these tasks. */
     undoing: (taskIds: ReadonlyArray<number>) => Effect.map(undoing(taskIds), (rows) => rows.map(storedOf)),
     /** The cancellations that a stop made. */
     ofStop: (accounts: ReadonlyArray<string>, stoppedAtMs: number) =>

@@ -55,7 +55,7 @@ export class Outbox extends Effect.Service<Outbox>()("store/orders/Outbox", {
       execute: () => sql`SELECT DISTINCT account_id AS "accountId" FROM order_outbox`
     })
     return {
-      /** The accounts that have events here. */
+      /** The accounts that have events in the outbox. */
       accounts: Effect.map(StoreError.guardRead(accounts()), (all) => all.map(({ accountId }) => accountId)).pipe(
         Effect.withSpan("Outbox.accounts")
       ),
@@ -67,7 +67,7 @@ export class Outbox extends Effect.Service<Outbox>()("store/orders/Outbox", {
           Effect.asVoid,
           Effect.withSpan("Outbox.published")
         ),
-      /** Announces what is no change of a task, such as an alert, with its line of the audit. */
+      /** Announces an event that is not a change of a task, such as an alert, with its line of the audit. */
       announce: (it: NewEvent, who: string) =>
         StoreError.guardRead(
           sql.withTransaction(

@@ -11,7 +11,7 @@ import { PaperRepo } from "./PaperRepo.ts"
 /** The cash that every paper account begins with, rupees. */
 const startCash = Config.integer("PAPER_CASH").pipe(Config.withDefault(1_000_000))
 
-/** Accounts whose ledgers are in memory. One more removes the one that was used least, and it is folded again when it is needed. */
+/** The most accounts whose ledgers are in memory. A further one evicts another, which is folded again when it is needed. */
 const accountsMax = 200
 
 const folded = counter(
@@ -34,15 +34,15 @@ const groundOf = (rules: RuleSet, actions: Actions): PaperLedger.Ground => ({
 })
 const isSame = (one: Actions, other: Actions): boolean => JSON.stringify(one) === JSON.stringify(other)
 
-/** Only shares have corporate actions here; the exchange changes contracts on a share by new contracts. */
+/** The shares of a ledger. Only they have corporate actions, because the exchange replaces contracts on a share by new contracts. */
 const sharesOf = (ledger: PaperLedger.Ledger, today: string) =>
   PaperLedger.lines(ledger, today)
     .filter(({ instrument }) => instrument.instrumentType === "EQ")
     .map(({ instrument }) => shareOf(instrument))
 
 /**
- * The ledgers of paper accounts. Each is kept in memory and takes only the fills that are new in Postgres, which has the truth: after a start,
- * and when rules or corporate actions have changed, all fills are folded again.
+ * The ledgers of paper accounts. Each is kept in memory and adds only the new fills from Postgres, which holds the authoritative state.
+ * After a start, and when rules or corporate actions have changed, all fills are folded again.
  */
 export class PaperLedgers extends Effect.Service<PaperLedgers>()("store/orders/PaperLedgers", {
   effect: Effect.gen(function* () {
@@ -57,7 +57,7 @@ export class PaperLedgers extends Effect.Service<PaperLedgers>()("store/orders/P
         return trades.reduce(PaperLedger.add, PaperLedger.make(ground))
       })
 
-    /** With the fills since the last reading. A fill that was committed behind a later one shows in the count. */
+    /** The ledger with the fills since the last reading. The count of fills shows if a fill was committed after one with a greater id. */
     const caughtUp = (accountId: string, { actions, ledger }: Kept, rules: RuleSet) =>
       Effect.gen(function* () {
         if (ledger.ground.rules !== rules) return yield* whole(accountId, groundOf(rules, actions))
@@ -78,11 +78,11 @@ export class PaperLedgers extends Effect.Service<PaperLedgers>()("store/orders/P
     const accounts = yield* Cache.make({
       capacity: accountsMax,
       timeToLive: Duration.infinity,
-      // Two readings of an account take turns.
+      // Each account has one reference, so that two readings of it do not run at the same time.
       lookup: (_accountId: string) => SynchronizedRef.make<Kept | null>(null)
     })
 
-    /** Final prices of the expired contracts of a ledger, in the instrument's units; null: not known. */
+    /** Final prices of the expired contracts of a ledger, in the instrument's units; null if unknown. */
     const settlementOf = (ledger: PaperLedger.Ledger, today: string) =>
       Effect.gen(function* () {
         const expired = PaperLedger.lines(ledger, today).filter(({ instrument: { expiry } }) => expiry !== null && expiry < today)
@@ -96,7 +96,7 @@ export class PaperLedgers extends Effect.Service<PaperLedgers>()("store/orders/P
 
     return {
       openingCash,
-      /** An account's ledger with every fill that is saved, and the final prices of its expired contracts. */
+      /** An account's ledger with all saved fills, and the final prices of its expired contracts. */
       of: (accountId: string, rules: RuleSet, today: string) =>
         Effect.gen(function* () {
           const account = yield* accounts.get(accountId)

@@ -23,7 +23,7 @@ const Row = Schema.Struct({
   trades: Schema.Int
 })
 
-/** A paper order with everything that Postgres keeps about it. `trades`: how many fills it has. */
+/** A paper order with everything that Postgres stores about it. `trades` is the number of its fills. */
 export interface StoredPaper {
   readonly revision: number
   readonly matched: Place
@@ -95,7 +95,10 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
         VALUES (${paper.orderId}, ${from + at + 1}, ${accountId}, ${quantity}, ${price}, ${iso(atMs)}::timestamptz)`,
       { discard: true }
     )
-  /** Its lock lets a newer owner take the task over before this transaction or after it, and a process that was replaced places nothing. */
+  /**
+   * Locks the task's row if this process still owns it. A newer owner can then take over the task only before or after this transaction, so
+   * a replaced process places nothing.
+   */
   const ownTask = ({ accountId, epoch, paper }: Change) => sql`SELECT task_id FROM order_tasks
     WHERE account_id = ${accountId} AND tag = ${paper.tag} AND mode = 'paper' AND status = 'RUNNING' AND epoch <= ${epoch} FOR UPDATE`
   const insert = (change: Change) =>
@@ -176,13 +179,13 @@ export class PaperRepo extends Effect.Service<PaperRepo>()("store/orders/PaperRe
     const stored = <E>(rows: Effect.Effect<ReadonlyArray<typeof Row.Type>, E>) => Effect.map(rows, (all) => all.map(storedOf))
     return {
       /**
-       * Places the order of a running task. `exists`: its tag has one already. `replaced`: the task does not run, or a newer owner wrote it.
-       * Nothing changes then.
+       * Places the order of a running task. Without a change, it returns `exists` if the tag already has an order, or `replaced` if the
+       * task does not run or a newer owner wrote it.
        */
       insert: (change: Change) => read("insert", insert(change)),
-      /** Saves a change of an order as it was read. False: somebody else changed it in between, or a newer owner did. */
+      /** Saves a change of an order as it was read. False if somebody else, such as a newer owner, changed it in between. */
       save: (before: StoredPaper, change: Change) => read("save", save(before, change)),
-      /** Takes the working orders over from an older owner, which can change none of them after this. */
+      /** Takes over the working orders from an older owner, which cannot change them after this. */
       takeOver: (accountId: string, epoch: number) =>
         read(
           "takeOver",

@@ -11,14 +11,14 @@ import * as Outbox from "./Outbox.ts"
 import * as TaskNames from "./TaskNames.ts"
 import type { NewTask } from "./TaskWrites.ts"
 
-/** What a stop has stopped. */
+/** What a stop applies to. */
 const Scope = Schema.Literal("strategy", "account")
 type Scope = typeof Scope.Type
 
 const Row = Schema.Struct({
   scope: Scope,
   stopId: BigIntColumn,
-  /** Null: the account itself is stopped. */
+  /** Null if the account itself is stopped. */
   strategyId: Schema.NullOr(BigIntColumn),
   owner: Schema.String,
   accountId: Schema.String,
@@ -57,24 +57,24 @@ const Traded = Schema.Struct({
   isToday: Schema.Boolean
 })
 
-/** What a look saves. `newestTaskId` is the newest task of the strategy or the account that the look knew. */
+/** The result of a look. `newestTaskId` is the newest task of the strategy or the account that the look knew. */
 export interface Change {
   readonly status: SquareOff.Status
   readonly message: string | null
   readonly epoch: number
   readonly newestTaskId: number
-  /** The tasks of a new round; empty: none. */
+  /** The tasks of a new round; empty if there is none. */
   readonly round: ReadonlyArray<NewTask>
 }
 
-/** A strategy in an account, or with null the account. */
+/** A strategy in an account, or the account itself if `strategyId` is null. */
 const Of = Schema.Struct({ strategyId: Schema.NullOr(Schema.Int), accountId: Schema.String, mode: Mode })
 type Of = typeof Of.Type
 const OfDay = Schema.Struct({ of: Of, day: Schema.String })
 
 /**
- * A stop of the account closes the strategies' positions too, and its orders belong to no strategy. So what a strategy traded before the
- * newest round of such orders is no position of it any more, except shares for delivery, which such a stop leaves alone.
+ * A stop of the account closes the strategies' positions too, and its orders belong to no strategy. So trades of a strategy before the
+ * newest round of such orders no longer count as its position, except shares for delivery, which such a stop leaves alone.
  */
 const heldSince = (sql: SqlClient.SqlClient, { accountId, mode }: Of, task: string) => sql`(${sql.literal(task)}.kind <> 'place'
   OR ${sql.literal(task)}.request->>'product' NOT IN ('NRML', 'MIS')
@@ -85,7 +85,7 @@ const makeOpen = (sql: SqlClient.SqlClient) =>
   SqlSchema.findAll({
     Request: Schema.String,
     Result: Row,
-    // Where the account's positions are being closed, those of its strategies wait for that.
+    // While the account's positions are being closed, the square-offs of its strategies wait.
     execute: (accountId) => sql`SELECT 'strategy' AS scope, q.stop_id AS "stopId", p.strategy_id AS "strategyId", p.owner,
         q.account_id AS "accountId", q.mode, q.status, q.message, q.rounds, q.round_at AS "roundAt", q.revision, q.epoch
       FROM strategy_square_offs q JOIN strategy_stops p USING (stop_id)
@@ -113,7 +113,7 @@ const makeReads = (sql: SqlClient.SqlClient) => {
         error_message AS "errorMessage", updated_at AS "updatedAt"
       FROM order_tasks k WHERE ${ofScope(of)} AND kind IN ('place', 'cancel')
         AND ${
-          // An order ends with its day, so that older tasks of an account say nothing about its positions.
+          // An order ends with its day, so older tasks of an account do not matter for its positions.
           of.strategyId === null
             ? sql`(status IN ('PENDING', 'RUNNING', 'RETRYING') OR created_at >= ${day}::timestamptz)`
             : heldSince(sql, of, "k")
@@ -188,23 +188,24 @@ export class SquareOffRepo extends Effect.Service<SquareOffRepo>()("store/orders
 
     const run = <A, E>(name: string, self: Effect.Effect<A, E>) => StoreError.guardRead(self).pipe(Effect.withSpan(`SquareOffRepo.${name}`))
     return {
-      /** Those of an account that are not done and were not released. */
+      /** An account's square-offs that are not done and whose stop is not released. */
       open: (accountId: string) => run("open", open(accountId)),
-      /** The newest task of the strategy or the account that places an order; 0: none. */
+      /** The newest task of the strategy or the account that places an order; 0 if there is none. */
       newest: (of: Of) => run("newest", newest(of)),
       /**
-       * The tasks of the strategy or the account that place or cancel an order, the oldest first. Of an account those since `dayStartMs`, and
-       * all that have not ended.
+       * The tasks of the strategy or the account that place or cancel an order, the oldest first. For an account, only the tasks since
+       * `dayStartMs`, and all that have not ended.
        */
       tasks: (of: Of, dayStartMs: number) => run("tasks", tasks({ of, day: new Date(dayStartMs).toISOString() })),
-      /** What the orders of these tasks have traded, by order. */
+      /** The quantities that the orders of these tasks have traded, by order. */
       trades: (of: Of, dayStartMs: number) => {
         const request = { of, day: new Date(dayStartMs).toISOString() }
         return run("trades", of.mode === "live" ? live(request) : paper(request))
       },
       /**
-       * Saves a look together with the tasks of its round, or neither. Undefined: somebody saved in between, the stop was released, a newer
-       * owner looks after the account, there is a newer task than the look knew, or a stop of the account closes the strategy's positions.
+       * Saves a look together with the tasks of its round, or neither. Undefined, without a change, if somebody saved in between, the stop
+       * was released, a newer owner has the account, there is a newer task than the look knew, or a stop of the account closes the
+       * strategy's positions.
        */
       save: (before: Stored, change: Change, who: string) => run("save", save(before, change, who))
     } as const

@@ -20,10 +20,10 @@ const Placed = Schema.Struct({
 })
 const Shown = Schema.Struct({ orderId: Schema.String, tag: Schema.String, side: Side, filled: BigIntColumn, pending: BigIntColumn })
 
-/** An order after the market waits for the next session, which may be so many days away. Any other order ends with its day. */
+/** An after-market order (AMO) waits for the next session, which may be up to this many days away. Any other order ends with its day. */
 const amoDaysMax = 7
 
-/** `whole`: what the strategy holds of other instruments is asked for too. */
+/** `whole`: true to read the strategy's other instruments too. */
 interface Candidate {
   readonly whole: boolean
   readonly strategyId: number
@@ -44,7 +44,7 @@ const iso = (ms: number): string => new Date(ms).toISOString()
 const keyOf = ({ exchange, tradingsymbol }: { readonly exchange: string; readonly tradingsymbol: string }): string =>
   `${exchange}:${tradingsymbol}`
 
-/** What a strategy holds of one instrument, or of each, with all its orders that may still trade, in all accounts. */
+/** A strategy's exposure in one instrument, or in each, with all its orders that may still trade, in all accounts. */
 export const reads = (sql: SqlClient.SqlClient) => {
   const fills = SqlSchema.findAll({
     Request: Of,

@@ -49,7 +49,7 @@ export type Watched = typeof Watched.Type
 const Head = Schema.Struct({ owner: Schema.String, ...limits, stopped: Schema.NullOr(Schema.String) })
 const Account = Schema.Struct({ accountId: Schema.String, mode: Mode })
 
-/** The order of a strategy that is about to be accepted or sent. `taskId` 0: it is no task yet. */
+/** The order of a strategy that is about to be accepted or sent. `taskId` is 0 if there is no task yet. */
 export interface Candidate {
   readonly strategyId: number
   readonly instrument: { readonly exchange: string; readonly tradingsymbol: string }
@@ -59,13 +59,13 @@ export interface Candidate {
 /** All that the strategy's rules need to know besides its profit. */
 export type Known = Omit<StrategyLimits.Situation, "profit" | "otherLots"> & {
   readonly owner: string
-  /** What the strategy holds of the instrument; with a limit of all lots, of each instrument. */
+  /** The strategy's exposure in the instrument, or in every instrument if there is a limit of all lots. */
   readonly held: ReadonlyArray<Exposure.Held>
 }
 
 const text = (value: Money.Decimal | null): string | null => (value === null ? null : Money.format(value))
 const encodeSettings = Schema.encodeSync(Settings)
-/** What the audit has in place of an account, for what concerns all accounts of a strategy. */
+/** The text in the audit's account column for changes that concern all accounts of a strategy. */
 const auditOf = (strategyId: number): string => `strategy ${strategyId}`
 
 const makeReads = (sql: SqlClient.SqlClient) => {
@@ -138,7 +138,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
     ).pipe(Postgres.transaction(sql))
   const remove = (strategyId: number, who: string) =>
     Effect.gen(function* () {
-      // The row of the limits is what a stop reads, so that no stop comes between the two statements.
+      // A stop reads the row of the limits, so locking it prevents a stop between the two statements.
       yield* sql`SELECT 1 FROM strategy_limits WHERE strategy_id = ${strategyId} FOR UPDATE`
       const stops = yield* sql`SELECT 1 FROM strategy_stops WHERE strategy_id = ${strategyId} AND released_at IS NULL`
       if (stops.length > 0) return false
@@ -147,7 +147,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
       return true
     }).pipe(Postgres.transaction(sql))
 
-  /** The index of open stops makes one of several processes the one that stops the strategy. */
+  /** If several processes try to stop the strategy, the unique index of open stops lets only one succeed. */
   const stop = ({ owner, strategyId }: Pick<Watched, "owner" | "strategyId">, profit: Money.Decimal, who: string) =>
     Effect.gen(function* () {
       const rows = yield* sql<{ readonly id: string; readonly action: StrategyLimits.Action; readonly reason: string }>`
@@ -213,23 +213,23 @@ export class StrategyLimitRepo extends Effect.Service<StrategyLimitRepo>()("stor
     const run = <A, E>(name: string, self: Effect.Effect<A, E>) =>
       StoreError.guardRead(self).pipe(Effect.withSpan(`StrategyLimitRepo.${name}`))
     return {
-      /** The limits of a strategy, its open stop, and the state of its square-off. Each of them is undefined for a strategy without it. */
+      /** The limits of a strategy, its open stop, and the state of its square-off. Each is undefined if the strategy has none. */
       view: (strategyId: number) => run("view", view(strategyId)),
       set: (strategyId: number, it: Settings, who: string) => run("set", set(strategyId, it, who)),
       /** False if the strategy is stopped: the limits stay until it is released. */
       remove: (strategyId: number, who: string) => run("remove", remove(strategyId, who)),
-      /** The strategies of all owners with a limit of their loss that are not stopped. */
+      /** The strategies of all owners that have a loss limit and are not stopped. */
       watched: run("watched", watched()),
       /**
-       * Stops a strategy whose profit has reached its limit. Undefined: the limit is another one meanwhile, or somebody else has stopped the
-       * strategy; nothing changed then.
+       * Stops a strategy whose profit has reached its limit. Undefined, without a change, if the limit has changed meanwhile, or if another
+       * process has stopped the strategy.
        */
       stop: (it: Pick<Watched, "owner" | "strategyId">, profit: Money.Decimal, who: string) => run("stop", stop(it, profit, who)),
-      /** False if the strategy is not stopped. Closing orders that were not made yet are made no more. */
+      /** False if the strategy is not stopped. After it no further closing orders are made. */
       release: (strategyId: number, who: string) => run("release", release(strategyId, who)),
-      /** What the rules of the strategy need for an order. Undefined: the strategy has neither limits nor a stop, or was deleted. */
+      /** The facts that the strategy's rules need for an order. Undefined if the strategy has neither limits nor a stop, or was deleted. */
       known: (it: Candidate) => run("known", isIdentity(it.strategyId) ? known(it) : Effect.succeed(undefined)),
-      /** The strategy that the order of a task belongs to; null: none. */
+      /** The strategy of a task's order; null if there is none. */
       strategyOfOrder: (accountId: string, orderId: string) => run("strategyOfOrder", strategyOfOrder(accountId, orderId))
     } as const
   })

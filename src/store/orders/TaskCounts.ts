@@ -42,11 +42,13 @@ const Ahead = Schema.Struct({
   isTwin: Schema.Boolean
 })
 
-/** What is known of an account and a task. `sameTermsAtMs` is null if the account has no window for duplicates, or no such task. */
+/**
+ * Facts about an account and a task. `sameTermsAtMs` is null if the account has no window for duplicates, or no task with the same terms.
+ */
 export interface Facts {
   readonly limits: OrderAccounts.Limits
   readonly stopped: string | null
-  /** Why the account's own stop lets no order open a position; null: it does not. */
+  /** Why the account's stop forbids orders that open a position; null if there is no stop. */
   readonly lossStop: string | null
   readonly sent: Sent
   readonly sameTermsAtMs: number | null
@@ -57,9 +59,9 @@ export interface Facts {
 const iso = (ms: number): string => new Date(ms).toISOString()
 const minuteMs = 60_000
 
-/** Each count as a query. It runs by itself, or as a part of a larger statement. */
+/** Each count as a query, which can run alone or as a part of a larger statement. */
 const queries = (sql: SqlClient.SqlClient) => ({
-  /** Three counts of an index alone. */
+  /** Three counts that read only an index. */
   sent: (accountId: string, mode: OrderMessage.Mode, nowMs: number, dayStartMs: number) => {
     const since = (ms: number) => sql`(SELECT count(*)::int FROM order_attempts
       WHERE account_id = ${accountId} AND mode = ${mode} AND started_at > ${iso(ms)}::timestamptz)`
@@ -84,7 +86,7 @@ const queries = (sql: SqlClient.SqlClient) => ({
 
 const decodeAhead = Schema.decodeUnknown(Ahead)
 
-/** Everything that the gate asks Postgres about one task, in one statement. As single questions, each would wait for a busy processor. */
+/** Everything that the gate asks Postgres about one task, in one statement. Separate statements would each wait for a busy processor. */
 const makeAhead = (sql: SqlClient.SqlClient) => {
   const { modifications, sameTerms, sent, twins } = queries(sql)
   const limits = sql.literal(OrderAccounts.limitColumns)

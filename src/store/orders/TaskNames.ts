@@ -3,7 +3,7 @@ import * as Tag from "../../domain/orders/Tag.ts"
 
 const sha256 = (text: string): Uint8Array => createHash("sha256").update(text).digest()
 
-/** Two users of one account may choose the same key, and each must get an order of its own. */
+/** The tag contains the owner, because two users of one account may choose the same key, and each must get a separate order. */
 export const tagOf = (accountId: string, owner: string, key: string): string => Tag.of(sha256, accountId, JSON.stringify([owner, key]))
 
 /** Equal for equal requests. */
@@ -20,19 +20,19 @@ export const stopOwner = "kill_switch"
 /** The keys of a stop's cancellations begin with this text, and end with the order's id. */
 export const stopKeys = (stoppedAtMs: number): string => `kill ${stoppedAtMs} `
 
-/** The keys of the tasks that take the order of another task back. They have a character that no caller can send. */
+/** The keys of the tasks that undo the order of another task. They have a character that no caller can send. */
 export const undoKey = (taskId: number, what: "cancel" | "close"): string => `undo › ${taskId} › ${what}`
 
 /** The keys of the tasks that a stop of a strategy or an account makes begin with this text. They have a character that no caller can send. */
 const squareOffKeys = "stop › "
 /** The owner of the tasks that a stop of an account makes. */
 export const accountStopOwner = "account_stop"
-/** What a stop of an account is called in the keys of its tasks, where a stop of a strategy has its number. */
+/** The name of an account's stop in the keys of its tasks. For a strategy's stop it is the stop's number. */
 export const accountStopId = (stopId: number): string => `account ${stopId}`
 
-/** The task that closes a part of a position, in a round of such tasks. */
+/** The key of a task that closes a part of a position, in one round of such tasks. */
 export const squareOffKey = (stopId: number | string, round: number, at: number): string => `${squareOffKeys}${stopId} › ${round} › ${at}`
-/** The task that cancels an open order of a stopped strategy or account. */
+/** The key of a task that cancels an open order of a stopped strategy or account. */
 export const stopCancelKey = (stopId: number | string, orderId: string): string => `${squareOffKeys}${stopId} › cancel › ${orderId}`
 /** Whether a task was made by a stop of a strategy or an account. */
 export const isOfStop = (key: string): boolean => key.startsWith(squareOffKeys)

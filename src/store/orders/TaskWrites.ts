@@ -17,7 +17,7 @@ export interface Author {
   readonly epoch: number | null
 }
 
-/** What the database adds to a task that it writes. */
+/** The fields that the database adds when it writes a task. */
 interface Written {
   readonly id: string
   readonly createdAt: Date
@@ -31,7 +31,7 @@ const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
 
 const notWritten = { taskId: 0, createdAt: new Date(0), updatedAt: new Date(0) } as const
-/** A new task as a later reading of its row gives it. */
+/** A new task in the form in which its row is read later. */
 const storedOf = ({ intent, ...accepted }: NewTask): OrderRows.StoredTask => ({
   ...accepted,
   request: decodeRequest(encodeRequest(accepted.request)),
@@ -42,8 +42,8 @@ const asWritten = (it: OrderRows.StoredTask, [row]: ReadonlyArray<Written>): Ord
   row === undefined ? undefined : { ...it, taskId: Number(row.id), createdAt: row.createdAt, updatedAt: row.updatedAt }
 
 /**
- * The two statements that write a task, each with its event and its line of the audit. All of a statement happens or nothing does, so an order
- * waits for one round trip where a transaction of single statements would need seven, each with a wait for a busy processor.
+ * The two statements that write a task, each with its event and its line of the audit. A statement happens completely or not at all. So an
+ * order waits for one round trip instead of the seven of a transaction, each of which would wait for a busy processor.
  */
 export const make = (sql: SqlClient.SqlClient) => {
   const isoOf = (column: "created_at" | "updated_at") =>
@@ -58,7 +58,7 @@ export const make = (sql: SqlClient.SqlClient) => {
     SELECT task_id AS id, created_at AS "createdAt", updated_at AS "updatedAt" FROM task`
   const returned = sql.literal("RETURNING task_id, account_id, mode, created_at, updated_at")
 
-  /** Undefined: the key is taken. */
+  /** Undefined if the key is taken. */
   const insert = (it: NewTask) => {
     const stored = storedOf(it)
     const statement = sql<Written>`
@@ -84,8 +84,8 @@ export const make = (sql: SqlClient.SqlClient) => {
             http_status = excluded.http_status, error_type = excluded.error_type, message = excluded.message),`
 
   /**
-   * Compares revision and epoch in the statement that writes, so a returning owner with an older epoch changes nothing. Undefined: nothing was
-   * written.
+   * Compares revision and epoch in the statement that writes, so a returning owner with an older epoch changes nothing. Undefined if
+   * nothing was written.
    */
   const save = (before: OrderRows.StoredTask, task: Task.Task, { epoch, who }: Author) => {
     const last = task.attempts.at(-1)

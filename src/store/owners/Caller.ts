@@ -1,4 +1,4 @@
-/** For whom statements run: for one caller, who sees only the rows that the caller may see, or for the platform, which sees all. */
+/** On whose behalf statements run: for one caller, who sees only permitted rows, or for the platform, which sees all rows. */
 import { Effect, FiberRef } from "effect"
 
 export interface Caller {
@@ -8,13 +8,13 @@ export interface Caller {
   readonly accounts: () => ReadonlyArray<string>
 }
 
-/** The role of a caller's statements. It owns nothing, so the row security of every table holds for it. */
+/** The database role of a caller's statements. It owns no table, so the row security of every table applies to it. */
 export const role = "tarang_rows"
 /** The settings that the policies compare rows with. Accounts are separated by commas. */
 export const ownerSetting = "tarang.owner"
 export const accountsSetting = "tarang.accounts"
 
-/** Undefined: the platform itself. A fiber inherits it from the fiber that forked it. */
+/** The caller of this fiber; undefined for the platform. A fiber inherits it from the fiber that forked it. */
 export const current: FiberRef.FiberRef<Caller | undefined> = FiberRef.unsafeMake<Caller | undefined>(undefined)
 
 /** From here on, all statements of this fiber run for the caller. For the fiber of one request. */
@@ -29,7 +29,7 @@ export const as =
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.locally(self, current, caller)
 
-/** Runs the statements of an effect for the caller of now, but on the rows of another user. Only for administrators. */
+/** Runs the statements of an effect for the present caller, but on the rows of another user. Only for administrators. */
 export const asOwner =
   (owner: string) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>

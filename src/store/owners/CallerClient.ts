@@ -8,7 +8,7 @@ import * as Caller from "./Caller.ts"
 import * as CallerQuery from "./CallerQuery.ts"
 import * as Prepared from "./Prepared.ts"
 
-/** What pg's client offers beside its queries, on a connection that sql-pg has reserved. */
+/** The further parts of pg's client that are used here, on a connection that sql-pg has reserved. */
 interface Reserved extends Connection {
   readonly pg: {
     readonly constructor: { readonly Query: CallerQuery.QueryClass }
@@ -30,7 +30,7 @@ const classIn = ({ pg }: Reserved) => {
   return callerClass
 }
 
-/** For whom a statement runs, and whether its connection keeps it prepared. */
+/** On whose behalf a statement runs, and whether its connection keeps it prepared. */
 interface Run {
   readonly caller: Caller.Caller | undefined
   readonly isKept: boolean
@@ -69,7 +69,7 @@ const connectionOf = (
           ? it.executeValues(text, params)
           : it.execute(...statement(run, text, params, { rowMode: "array" }), undefined)
       ),
-    // A caller's rows are all read first: a cursor stays open over several transactions of the connection.
+    // A caller's rows are all read at once, because a cursor would stay open over several transactions of the connection.
     executeStream: (text, params, transform) =>
       Stream.unwrapScoped(
         Effect.flatMap(FiberRef.get(Caller.current), (caller) =>
@@ -83,11 +83,14 @@ const connectionOf = (
 
 const make = Effect.gen(function* () {
   const base = yield* PgClient.PgClient
-  /** sql-pg never gives a connection back that it gets after its fiber was interrupted, so the wait goes on without the fiber. */
+  /**
+   * If a fiber is interrupted while it waits, sql-pg never returns the connection that it gets afterwards. So the wait continues without
+   * the fiber.
+   */
   const taken = Effect.disconnect(Effect.uninterruptible(base.reserve as Take<Reserved>))
   /**
-   * A connection of the pool. One that is inside of a transaction at its return is reported as broken, so that the pool closes it and nobody
-   * else works in this transaction.
+   * A connection of the pool. If it is inside a transaction when it is returned, it is reported as broken, so that the pool closes it and
+   * nobody else works in this transaction.
    */
   const reserved = Effect.tap(taken, (it) => {
     classIn(it)

@@ -21,7 +21,7 @@ let generation = 0
  * does. The statement did nothing then.
  */
 export const isOutdated = (message: string): boolean => message.startsWith("cached plan must not change result type")
-/** Lets every statement be read again under another name: a connection would refuse the old one for ever. */
+/** Gives every statement a new name, because a connection would refuse the old one for ever. */
 export const renew = (): void => void generation++
 
 /**

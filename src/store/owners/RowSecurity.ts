@@ -45,7 +45,7 @@ export const check = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const seesAll = (role: string) => sql`((SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = ${role})
     OR pg_has_role(${role}::name, 'pg_database_owner', 'USAGE'))`
-  // A role that is gone has no rights to ask for.
+  // Postgres cannot be asked for the rights of a role that does not exist.
   const unlessGone = (right: ReturnType<typeof seesAll>) => sql`CASE WHEN to_regrole(${Caller.role}) IS NULL THEN false ELSE ${right} END`
   const [user] = yield* sql<{ readonly name: string; readonly database: string; readonly membership: string }>`SELECT current_user AS name,
     current_database() AS database, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END AS membership`

@@ -57,9 +57,9 @@ const syncs = createOrTakeBack(
 )
 
 /**
- * What the broker says about an account: its orders and trades, and the newest readings of positions, holdings and funds. `change` grows with
- * each change of an order, and `through_change` is the greatest of them when a reading began. `reconciled` is the reading with which the next
- * one is compared.
+ * The broker's figures of an account: its orders and trades, and the newest readings of positions, holdings and funds. `change` grows with
+ * each change of an order, and `through_change` is the greatest of them when a reading began. `reconciled` is the reading with which the
+ * next one is compared.
  */
 export const migration: Migration = {
   id: 22,

@@ -1,8 +1,8 @@
 import type { Migration } from "../Migration.ts"
 
 /**
- * What became of each trade: booked into its order's strategy, or why not; null until then. Fills keep what their charges depend on: the order
- * that made them and its product. An older program ignores the columns, so `down` leaves them where they are.
+ * The result of booking each trade: booked into its order's strategy, or why not; null until then. Fills keep their order and its product,
+ * because charges depend on them. An older program ignores the columns, so `down` leaves them where they are.
  */
 export const migration: Migration = {
   id: 27,

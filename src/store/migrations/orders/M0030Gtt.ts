@@ -1,8 +1,8 @@
 import type { Migration } from "../Migration.ts"
 
 /**
- * Order tasks may also be requests about good-till-triggered orders. An older program refuses to start with tasks that it does not know, and
- * `down` leaves them where they are, so that it leaves the check too.
+ * Order tasks may also be requests about good-till-triggered orders. `down` keeps such tasks, so it also keeps the wider check. An older
+ * program refuses to start with tasks that it does not know.
  */
 export const migration: Migration = {
   id: 30,

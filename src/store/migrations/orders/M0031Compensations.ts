@@ -16,8 +16,8 @@ const compensations = createOrTakeBack(
 )
 
 /**
- * Baskets whose placed orders are taken back when one of them fails, and what became of each order. `undoes` of a task is the task whose order
- * it takes back. An older program ignores the column, so `down` leaves it where it is.
+ * Baskets whose placed orders are undone when one of them fails, and the state of each order. `undoes` of a task is the task whose order it
+ * undoes. An older program ignores the column, so `down` leaves it where it is.
  */
 export const migration: Migration = {
   id: 31,

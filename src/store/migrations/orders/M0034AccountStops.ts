@@ -38,8 +38,9 @@ const squareOffs = createOrTakeBack(
 )
 
 /**
- * What an account's loss does beside refusing orders, its stops, and how far its positions are closed. A limit of all open lots of an account
- * or a strategy. An account has one stop that is not released. An older program ignores the columns, so `down` leaves them where they are.
+ * What a loss of the limit does to an account besides refusing orders, the account's stops, and how far its positions are closed. Also a
+ * limit of all open lots of an account or a strategy. An account has one stop that is not released. An older program ignores the columns,
+ * so `down` leaves them where they are.
  */
 export const migration: Migration = {
   id: 34,

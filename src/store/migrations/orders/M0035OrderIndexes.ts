@@ -1,8 +1,9 @@
 import type { Migration } from "../Migration.ts"
 
 /**
- * What is asked before each order is answered by indexes, however many orders a day has. An attempt has its task's mode, so that the requests of
- * an account are counted without their tasks. `down` leaves the modes, and allows attempts without one, which an older program writes.
+ * Indexes for the queries before each order, so that they stay fast on a day with many orders. An attempt stores its task's mode, so that
+ * an account's requests are counted without reading the tasks. `down` leaves the modes, and allows attempts without one, which an older
+ * program writes.
  */
 export const migration: Migration = {
   id: 35,

@@ -12,13 +12,13 @@ export const ofParent = (table: string, parent: string, key: string): string =>
 /** A table whose rows belong to users. */
 export interface Guarded {
   readonly table: string
-  /** What callers may do with their rows. What is missing is only done by the platform, or by a foreign key. */
+  /** The statements that callers may run on their rows. Other statements are run only by the platform, or by a foreign key. */
   readonly may: string
   /** The rows that a caller sees, changes and makes. */
   readonly rows: string
   /** Further rows that a caller may only read. */
   readonly reads?: string
-  /** What a new row needs besides. Such rows are not deleted by callers. */
+  /** A further condition for new rows. Callers do not delete such rows. */
   readonly inserts?: string
 }
 
@@ -30,8 +30,8 @@ const policy = (name: string, table: string, kind: string, rule: string): string
   `CREATE POLICY ${name} ON ${table} ${kind} TO ${Caller.role} ${rule};`
 
 /**
- * The user of DATABASE_URL owns the database, and so has the policy of its owner. It may also be a member of the callers' role. So no policy
- * restricts: each only allows, and what the platform's allows stays allowed.
+ * All policies are permissive: each only allows more rows. The user of DATABASE_URL owns the database, so its policy allows all rows. That
+ * user may also be a member of the callers' role, and must not be restricted by the callers' policies.
  */
 export const guard = ({ inserts, may, reads, rows, table }: Guarded): string => `
 GRANT ${may} ON ${table} TO ${Caller.role};

@@ -11,7 +11,7 @@ const guarded: ReadonlyArray<Guarded> = [
   owned("strategy_stops", "SELECT, UPDATE"),
   {
     table: "strategy_square_offs",
-    // Its account stays.
+    // A caller may change these columns, but not the row's account.
     may: "SELECT, UPDATE (status, revision, updated_at)",
     rows: ofParent("strategy_square_offs", "strategy_stops", "stop_id")
   },
@@ -22,7 +22,7 @@ const guarded: ReadonlyArray<Guarded> = [
   owned("alert_deliveries", "SELECT"),
   owned("api_keys", "SELECT, INSERT, UPDATE"),
   owned("indicator_subscriptions", "SELECT, INSERT, DELETE"),
-  // Orders of an account are those of all its owners. Each task names the one who asked for it.
+  // All owners of an account see its orders. Each task names the owner who requested it.
   { ...ofAccount("order_tasks", "SELECT, INSERT, UPDATE"), inserts: isMe("owner") },
   ofAccount("order_attempts", "SELECT, INSERT, UPDATE"),
   ofAccount("order_outbox", "INSERT"),
