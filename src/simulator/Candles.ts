@@ -8,7 +8,10 @@ export interface Candle extends Ohlcv {
   readonly oi: number
 }
 
-/** Builds longer candles from minutes, which come in the order of time. Candles start at the session's open, days at midnight in India. */
+/**
+ * Builds longer candles from minutes in order of time. Candles are laid out from the session's open; day candles start at midnight in
+ * India.
+ */
 export const aggregate = (minutes: ReadonlyArray<Candle>, length: number, openMs: number): ReadonlyArray<Candle> => {
   const out: Array<Candle> = []
   for (const minute of minutes) {

@@ -29,9 +29,9 @@ const decodeMessage = Schema.decodeUnknownEither(Message)
 export interface Totals {
   packets: number
   frames: number
-  /** Ticks that a slow connection never got, because a newer tick of the same instrument replaced them. */
+  /** Ticks that a slow connection did not get, because a newer tick of the same instrument replaced them. */
   conflated: number
-  /** Deliveries given up, because a connection did not answer the ping in time. */
+  /** Deliveries that were given up because a connection did not answer the ping in time. */
   undelivered: number
   refused: number
 }
@@ -40,7 +40,7 @@ export interface Totals {
 export interface Shared {
   readonly market: Market
   readonly totals: Totals
-  /** Frames are built one after the other, so one buffer serves all connections. */
+  /** Frames are built one at a time, so all connections share one buffer. */
   readonly writer: Frame.Writer
   readonly onSubscription: () => void
   /** Runs something after a time. */
@@ -49,9 +49,9 @@ export interface Shared {
 
 export const makeWriter = (): Frame.Writer => new Frame.Writer(framePacketsMax * (Frame.Kind.full + Frame.headerBytes) + Frame.headerBytes)
 
-/** How one connection fails. */
+/** A fault of one connection. */
 export type Fault =
-  /** It gets heartbeats and no ticks, as Kite's connections sometimes do; with tokens it gets no ticks of these alone. */
+  /** It gets heartbeats and no ticks, as sometimes happens at Kite. With `tokens`, only these get no ticks. */
   | { readonly kind: "mute"; readonly tokens?: ReadonlyArray<number> | undefined }
   /** It stays open, gets nothing, and what it sends is not read: not even a ping is answered. */
   | { readonly kind: "half_open" }
@@ -64,7 +64,7 @@ export type Fault =
   /** At once it gets a text that is no JSON. */
   | { readonly kind: "bad_text" }
 
-/** 65,535 packets, and then one of 184 bytes that is not there. */
+/** A frame that states 65,535 packets, and then a packet of 184 bytes that is missing. */
 const badFrame = Uint8Array.of(0xff, 0xff, 0x00, 0xb8, 0x01)
 const badText = '{"type":"order","data":'
 
@@ -80,7 +80,7 @@ export class Connection {
   #waitingCount = 0
   #hasSent = true
   #isMute = false
-  /** Rows of which the connection gets no ticks. */
+  /** Rows for which the connection gets no ticks. */
   readonly #mutedRows = new Set<number>()
   #isHalfOpen = false
   #isNextCut = false
@@ -220,7 +220,7 @@ export class Connection {
       this.#socket.send(frame.subarray(0, frame.length >>> 1), sent)
     } else if (this.#delayMs === 0) this.#socket.send(frame, sent)
     else {
-      // The writer's buffer serves the next frame meanwhile.
+      // The writer's buffer is reused for the next frame, so this one is copied.
       const kept = Uint8Array.from(frame)
       this.#shared.later(this.#delayMs, () => {
         if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(kept, sent)

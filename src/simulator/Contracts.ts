@@ -1,4 +1,4 @@
-/** The underlyings that the simulator knows, and Kite's way to write their contracts. */
+/** The underlyings that the simulator knows, and their contracts with Kite's symbols. */
 
 import * as Instrument from "../domain/market/Instrument.ts"
 import * as Life from "../domain/market/Life.ts"
@@ -86,8 +86,8 @@ const monthCharacters = "123456789OND"
 const strikeText = (strike: number): string => String(strike / 100)
 
 /**
- * Kite's tradingsymbol of a contract: NIFTY26NOVFUT, NIFTY26NOV24500CE where the expiry is the month's, NIFTY26N2424500CE (year, month
- * character, day) for a week's. `strike` in paise.
+ * Kite's tradingsymbol of a contract: NIFTY26NOVFUT, NIFTY26NOV24500CE for a monthly expiry, NIFTY26N2424500CE (year, month character, day)
+ * for a weekly one. `strike` in paise.
  */
 export const tradingsymbol = (exchange: string, name: string, expiry: string, strike: number, type: Instrument.InstrumentType): string => {
   const year = expiry.slice(2, 4)

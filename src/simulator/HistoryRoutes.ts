@@ -32,7 +32,7 @@ const read = (name: string, query: URLSearchParams): Asked | string => {
 }
 
 const candlesOf = (market: Market, instrument: Instrument.Instrument, { interval, span }: Asked): ReadonlyArray<Candles.Candle> => {
-  // The first candle needs its minutes from before the span; the last one those from after it.
+  // The first candle also needs minutes from before the span, and the last one minutes from after it.
   const openMs = InstrumentHours.gridOpenMs(shipped, InstrumentHours.placeOf(shipped, instrument, false), span.toMs)
   const minutes = market.minutes(instrument.token, {
     fromMs: Timeframe.barStartMs(span.fromMs, interval.minutes, openMs),

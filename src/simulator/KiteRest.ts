@@ -20,7 +20,7 @@ export interface Options {
   readonly nowMs: () => number
   /** Whether Kite's request rates are enforced. */
   readonly rateLimits: boolean
-  /** Absent: this broker takes no orders and has no accounts. */
+  /** Without it, this broker takes no orders and has no accounts. */
   readonly trading?: Trading
 }
 
@@ -64,7 +64,7 @@ const marketRoute = (market: Market): Route.Route => ({
   }
 })
 
-/** GET /market/truth?day=, which Kite does not have: what a day of simulated days really was. */
+/** GET /market/truth?day=, which Kite does not have: the true results of one simulated day. */
 const truthRoute = (market: Market): Route.Route => ({
   methods: ["GET"],
   answer: (_request, query) => {

@@ -14,7 +14,10 @@ const deliveryTimeout = "10 seconds"
 const settleCheckMs = 100
 /** Subscriptions have settled after this many checks without a change. Counting checks, not time, is right even if the process was paused. */
 const settleChecks = 5
-/** The same while a client has logged in but not subscribed: it gets time to connect, but some clients use only REST. */
+/**
+ * The limit while a client has logged in but not subscribed. It gets time to connect, but the wait ends, because some clients use only
+ * REST.
+ */
 const settleChecksMax = 50
 
 export interface Stats extends Readonly<Connection.Totals> {
@@ -61,7 +64,9 @@ const makeSubscribed = (changes: () => number, isSomeoneDue: () => boolean): Eff
     }
   })
 
-/** Accepts an upgrade with a session and a free connection; answers any other with the error of a plain request. */
+/**
+ * Accepts an upgrade with a valid session if the account has a free connection. Otherwise it answers with the error of an ordinary request.
+ */
 const makeUpgrade = (
   sessions: Sessions.Sessions,
   connected: (apiKey: string) => number,
@@ -92,7 +97,10 @@ const makeUpgrade = (
   }
 }
 
-/** Pings every connection after the packets published so far. Ends with the last pong, or after a bound; late connections are counted. */
+/**
+ * Pings every connection after the packets published so far. Ends with the last pong, or after a time limit. Connections without a pong are
+ * counted.
+ */
 const makeDelivered = (connections: ReadonlySet<Connection.Connection>, totals: Connection.Totals): Effect.Effect<void> => {
   let pings = 0
   return Effect.async<void>((resume) => {
@@ -113,7 +121,7 @@ const makeDelivered = (connections: ReadonlySet<Connection.Connection>, totals: 
     Effect.flatMap((inTime) =>
       inTime
         ? Effect.void
-        : Effect.logWarning(`a connection did not read its ticks within ${deliveryTimeout}; the market goes on without it`)
+        : Effect.logWarning(`a connection did not read its ticks within ${deliveryTimeout}; the market continues without waiting for it`)
     )
   )
 }

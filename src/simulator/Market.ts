@@ -14,7 +14,7 @@ export interface Status {
   readonly state: State
 }
 
-/** Facts about a recording found while reading it, as named by GET /market. */
+/** Facts that were found while a recording was read, as GET /market names them. */
 export interface RecordedFacts {
   readonly contracts: number
   /** Contracts of the file that the instruments dump lacks. */
@@ -60,7 +60,7 @@ export interface Market {
   readonly mode: "synthetic" | "recorded" | "days"
   /** The name of a recording's underlying, else null. */
   readonly underlying: string | null
-  /** The instruments dump that clients get: another array on another day. */
+  /** The instruments dump that clients get. Each day has a new array. */
   readonly instruments: ReadonlyArray<Instrument.Instrument>
   /** One row per instrument that has packets here, kind full or index full; kind 0 until its first packet. */
   readonly columns: Frame.Columns
@@ -70,7 +70,7 @@ export interface Market {
   readonly recorded?: { readonly facts: RecordedFacts; readonly previousOi: () => ReadonlyArray<number | null> }
   /** Minutes of an instrument that begin in the span and not after market time, ascending; the last may still change. */
   readonly minutes: (token: number, span: Span) => ReadonlyArray<Candle>
-  /** What really happened on a day ("YYYY-MM-DD"), where the market keeps it; undefined for a day that it has not played. */
+  /** The true results of a day ("YYYY-MM-DD"), if the market keeps them; undefined for a day that it has not played. */
   readonly truth?: (day: string) => unknown
   /** Publishes ticks as time passes. A synthetic market never ends. */
   readonly run: (outlet: Outlet) => Effect.Effect<void>

@@ -75,7 +75,7 @@ const itemPath = /^\/mf\/(orders|sips)\/([^/]+)$/
 const readOnly = Route.refuse(400, "InputException", "The simulator's mutual funds can only be read.")
 const notFound = Route.refuse(404, "DataException", "Not found.")
 
-/** The routes by path; undefined for a path that is no mutual fund's. */
+/** The routes by path; undefined for any path that does not concern mutual funds. */
 export const make = (guard: Route.Guard): ((path: string) => Route.Route | undefined) => {
   const read = (methods: ReadonlyArray<string>, answer: (userId: string) => Route.Response): Route.Route => ({
     methods,

@@ -1,7 +1,7 @@
 /**
- * Prices of a synthetic market before its start. They follow from the seed alone, and join the previous close and
- * the start price without a step. They are noise of
- * several periods, each half as strong as the next longer one (value noise, summed as in K. Perlin's fractal noise).
+ * Prices of a synthetic market before its start. They depend only on the seed, and meet the previous close and the start price without a
+ * step. They are a sum of noise with several periods, each half as strong as the next longer one (value noise, summed as in K. Perlin's
+ * fractal noise).
  */
 import * as IndiaTime from "../domain/IndiaTime.ts"
 
@@ -50,7 +50,7 @@ export interface Seams {
   readonly startMs: number
 }
 
-/** The noise that is taken away, so that nothing is left at both seams. Between them it is a straight line. */
+/** The noise to subtract, so that nothing remains at both seams. Between them it is a straight line. */
 const seam = (seed: number, what: number, atMs: number, { closeMs, startMs }: Seams): number => {
   const atClose = noise(seed, what, closeMs)
   if (atMs <= closeMs) return atClose * Math.exp((atMs - closeMs) / seamMs)

@@ -19,7 +19,7 @@ export interface Response {
   readonly body: string | Uint8Array
   /** No answer: the connection is closed, reset, or left open. */
   readonly breaks?: "close" | "reset" | "hang"
-  /** The answer comes this much later. */
+  /** The answer is delayed by this much. */
   readonly afterMs?: number
 }
 
@@ -36,7 +36,7 @@ export type Routes = Readonly<Record<string, Route>>
 /** Kite limits each group of requests separately. */
 export type RateGroup = "quote" | "history" | "other"
 
-/** Wraps an answer so that it runs only for a request with a session, and only within the rate of its group. */
+/** Wraps an answer so that it runs only for a request with a session and within the rate of its group. */
 export type Guard = (group: RateGroup, answer: (session: Sessions.Session, query: URLSearchParams, request: Request) => Response) => Answer
 
 /** Requests per second and api_key. Source: kite.trade/docs/connect/v3/exceptions. */

@@ -44,7 +44,7 @@ const login =
     })
   }
 
-/** Answers a POST from its form, which needs every one of these fields. */
+/** Answers a POST whose form must contain all these fields. */
 const fromForm =
   <const Name extends string>(
     names: ReadonlyArray<Name>,

@@ -17,14 +17,14 @@ export interface Refusal {
   readonly status: number
   readonly type: string
   readonly message: string
-  /** Seconds in a Retry-After. */
+  /** Seconds in the Retry-After header. */
   readonly retryAfterS?: number
 }
 
 export interface Session {
   readonly account: Account
   readonly accessToken: string
-  /** Renews the access token. Kite gives it to approved platforms only; an ordinary app gets an empty text there. */
+  /** A token that renews the access token. Kite gives it only to approved platforms; an ordinary app gets an empty text. */
   readonly refreshToken: string
   /** UNIX ms. */
   readonly loginAtMs: number
@@ -61,7 +61,7 @@ export class Sessions {
   readonly #accounts: ReadonlyMap<string, Account>
   readonly #nowMs: () => number
   #refusals = 0
-  /** Seconds of the Retry-After by api_key, for accounts whose requests are all too many. */
+  /** For each api_key whose requests are all refused with 429: the seconds of the Retry-After header. */
   readonly #limited = new Map<string, number>()
   /** By token, oldest first. */
   readonly #requestTokens = new Map<string, { readonly apiKey: string; readonly atMs: number }>()
@@ -72,7 +72,7 @@ export class Sessions {
     this.#nowMs = nowMs
   }
 
-  /** The login page, where the simulated user consents at once. Answers the address of the redirect. */
+  /** The login page, where the simulated user consents at once. Returns the address of the redirect. */
   login(apiKey: string, redirectParams: string): Either.Either<string, Refusal> {
     const account = this.#accounts.get(apiKey)
     if (account === undefined) return refuse(400, "InputException", "Invalid `api_key`.")
@@ -122,7 +122,7 @@ export class Sessions {
     )
   }
 
-  /** From now on every request of the account is one too many; null ends that. False without such an account. */
+  /** Refuses every request of the account with 429 from now on; null ends that. False if there is no such account. */
   limit(accountId: string, retryAfterS: number | null): boolean {
     const account = this.account(accountId)
     if (account === undefined) return false
@@ -147,12 +147,12 @@ export class Sessions {
     return session === undefined || !sameText(session.refreshToken, refreshToken) ? Either.left(tokenRefusal) : Either.right(session)
   }
 
-  /** The api_keys that have signed in or have begun to. */
+  /** The api_keys that have signed in or have begun a login. */
   begun(): ReadonlyArray<string> {
     return [...new Set([...this.#byApiKey.keys(), ...[...this.#requestTokens.values()].map(({ apiKey }) => apiKey)])]
   }
 
-  /** Ends a session; open sockets stay, as the broker's documents say nothing about them. */
+  /** Ends a session. Open sockets stay, because the broker's documentation says nothing about them. */
   logout(session: Session): void {
     this.#byApiKey.delete(session.account.apiKey)
   }

@@ -32,7 +32,10 @@ export class ListenError extends Data.TaggedError("ListenError")<{ readonly host
 
 const bodyBytesMax = 1 << 20
 const hostDefault = "127.0.0.1"
-/** An idle connection stays open for this long. By Node's default of 5 s, a request after a pause could meet a connection that closes. */
+/**
+ * An idle connection stays open for this long. With Node's default of 5 s, a request after a pause could be sent on a connection that is
+ * just closing.
+ */
 const keepAliveMs = 65_000
 const heartbeatEvery = "1 second"
 /** Rupees in each segment. */
@@ -43,7 +46,7 @@ export interface Service {
   readonly url: string
   /** ws://host:port; a client adds api_key and access_token as query. */
   readonly wsUrl: string
-  /** Where a test asks for the truth and for faults; null without an admin port. */
+  /** Where a test asks for the true state and for faults; null without an admin port. */
   readonly adminUrl: string | null
   readonly market: Market
   readonly stats: () => KiteSocket.Stats
@@ -128,7 +131,7 @@ const listen = (server: Server, host: string, port: number): Effect.Effect<numbe
       })
   )
 
-/** Serves requests one function answers. */
+/** An HTTP server whose requests one function answers. */
 const serverOf = (handle: (request: Route.Request) => Route.Response, later: Later, onFailure: (cause: unknown) => void): Server =>
   createServer({ keepAliveTimeout: keepAliveMs }, (request, response) => {
     answer(handle, request).then(
@@ -140,7 +143,7 @@ const serverOf = (handle: (request: Route.Request) => Route.Response, later: Lat
     )
   })
 
-/** The address of the admin port; null if none was asked for. */
+/** Opens the admin port and returns its address; null if none is wanted. */
 const listenForTests = ({ adminPort, host = hostDefault }: SimulatorOptions.Options, server: Server) =>
   adminPort === undefined ? Effect.succeed(null) : Effect.map(listen(server, host, adminPort), (port) => `http://${host}:${port}`)
 

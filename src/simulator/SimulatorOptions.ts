@@ -1,4 +1,4 @@
-/** What a simulator is started with, and how the environment spells it. */
+/** A simulator's options, and the environment variables that set them. */
 import { readFile } from "node:fs/promises"
 import { Config, ConfigError, Data, Effect, Either, Option, ParseResult, Schema } from "effect"
 import * as IndiaTime from "../domain/IndiaTime.ts"
@@ -24,17 +24,17 @@ export interface Options {
   readonly rateLimits?: boolean
   /** How long the order book does not show a new order; the default is 0. */
   readonly orderBookLagMs?: number
-  /** Rupees that an account begins with in each segment; the default is ten lakh. */
+  /** The rupees of each account in each segment at the start; the default is ten lakh. */
   readonly openingCash?: number
-  /** Shares that each account begins with. By default it has no shares. */
+  /** The shares of each account at the start; none by default. */
   readonly openingHoldings?: ReadonlyArray<OpeningHolding>
-  /** Where a test asks for the truth and for faults: 0 is any free port. The default is no such port. */
+  /** The port where a test asks for the true state and for faults; 0 takes any free port. By default there is none. */
   readonly adminPort?: number
   /** The address to which postbacks of all accounts go. Without it no postback is sent. */
   readonly postbackUrl?: string
 }
 
-/** The reason never quotes the file: it holds secrets. */
+/** The reason never quotes the file, because the file contains secrets. */
 export class AccountsError extends Data.TaggedError("AccountsError")<{ readonly file: string; readonly reason: string }> {
   override get message(): string {
     return `ACCOUNTS_FILE ${this.file}: ${this.reason}; docs/operations.md shows the form`

@@ -14,7 +14,10 @@ export interface SpotMinute {
 }
 
 const spotStepMs = 100
-/** One hour of trading moves a price this much more than an hour of a year without closing (250 days of 6.25 hours). */
+/**
+ * A year has 250 sessions of 6.25 hours. So one hour of trading moves a price by this factor more than one hour of a market that never
+ * closes.
+ */
 const sessionFactor = Math.sqrt((365 * 24) / (250 * 6.25))
 /** The part of every underlying's movement that all underlyings share. */
 const commonShare = 0.8

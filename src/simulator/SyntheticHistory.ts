@@ -19,7 +19,7 @@ const listedMs = 120 * IndiaTime.dayMs
 /** A minute before the start is sampled this many times. */
 const pastSamples = 6
 
-/** The last sample is the first one of the next minute, so candles join without a gap. */
+/** The last sample is the first one of the next minute, so there is no gap between candles. */
 const pastSpots = (settings: SyntheticSettings.Settings, seams: PastPrices.Seams, base: number, product: number, atMs: number): Ohlc => {
   const at = (part: number): number => {
     const whenMs = Math.min(seams.startMs, atMs + (part / pastSamples) * IndiaTime.minuteMs)
@@ -82,7 +82,7 @@ const placeOf = (book: SyntheticBook.Book, row: number): InstrumentHours.Place =
   return { segment: "NSE_FO", security: shape === SyntheticBook.Shape.future ? "future" : "option" }
 }
 
-/** The session minutes between two instants. Days without a session are passed over whole, because a span may cover years. */
+/** The session minutes between two instants. Days without a session are skipped at once, because a span may cover years. */
 function* sessionMinutes(place: InstrumentHours.Place, fromMs: number, toMs: number): Generator<number> {
   for (let midnightMs = IndiaTime.istMidnightMs(IndiaTime.istDate(fromMs)); midnightMs <= toMs; midnightMs += IndiaTime.dayMs) {
     const session = InstrumentHours.on(shipped, place, IndiaTime.istDate(midnightMs))

@@ -12,7 +12,9 @@ export interface Listed {
 
 const exchangeTokenBase = 1_000_000
 
-/** Expiry day, underlying, side and strike decide the token. A contract therefore keeps its token when the market restarts. */
+/**
+ * The exchange token follows from expiry day, underlying, side and strike. A contract therefore keeps its token when the market restarts.
+ */
 const exchangeTokenOf = (product: number, expiry: string, strikeIndex: number, side: 0 | 1): number => {
   const day = (Date.parse(`${expiry}T00:00:00Z`) / IndiaTime.dayMs) % 512
   return exchangeTokenBase + ((day * SyntheticSettings.products.length + product) * 2 + side) * 1024 + (strikeIndex % 1023) + 1

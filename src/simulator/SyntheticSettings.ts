@@ -1,4 +1,4 @@
-/** What a synthetic market is made from: its settings, and the underlyings that it trades. */
+/** The settings of a synthetic market, and the underlyings that it trades. */
 
 export interface Settings {
   /** UNIX ms at which the market starts. Contracts that expired before are not listed. */

@@ -1,4 +1,4 @@
-/** What a test asks of a simulator, on a port of its own: the truth about all orders, and faults. */
+/** The admin interface for tests, on a separate port: it shows the true state of all orders, and sets faults. */
 import { Either, Schema } from "effect"
 import type { Hub } from "../KiteSocket.ts"
 import { Fault, type Faults } from "../orders/Faults.ts"
@@ -28,12 +28,12 @@ const Scatter = Schema.Struct({
 })
 const Lag = Schema.Struct({ lag_ms: Schema.Int.pipe(Schema.between(0, 600_000)) })
 const OfAccount = Schema.Struct({ account_id: Schema.String })
-/** `retry_after_s` null: requests are answered again. */
+/** With `retry_after_s` null, requests are answered again. */
 const AccountLimit = Schema.Struct({
   account_id: Schema.String,
   retry_after_s: Schema.NullOr(Schema.Int.pipe(Schema.between(1, 3_600)))
 })
-/** `place`: the how-manieth of the open connections; 0 is the oldest. */
+/** `place` is the index among the open connections; 0 is the oldest. */
 const place = { place: Schema.NonNegativeInt }
 const delayMs = Schema.propertySignature(Schema.Int.pipe(Schema.between(1, 600_000))).pipe(Schema.fromKey("delay_ms"))
 const SocketFault = Schema.Union(

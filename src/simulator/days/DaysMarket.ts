@@ -17,7 +17,7 @@ import type * as Paths from "./Paths.ts"
 import * as Timetable from "./Timetable.ts"
 import * as Truth from "./Truth.ts"
 
-/** The points of a day at which the market waits for its clients: tokens renewed, the new dump published, the day over. */
+/** The stages of a day at which the market waits for its clients: after new logins, after the new dump, and after the day's end. */
 export type Stage = "signed in" | "dump out" | "over"
 
 export interface Settings {
@@ -33,7 +33,7 @@ export interface Settings {
   readonly products: ReadonlyArray<Listing.Product>
   /** Splits of shares: `on` is the first day at the new price. */
   readonly splits: ReadonlyArray<{ readonly name: string; readonly on: string; readonly factor: number }>
-  /** Strategies of contracts of the first day whose profit and candles the truth has; the default are three that the market invents. */
+  /** Strategies of contracts of the first day whose true profit and candles the market records. By default it invents three. */
   readonly strategies?: ReadonlyArray<Floor.NamedStrategy>
   /** Awaited at each stage of each day. By default the market waits until the clients' subscriptions have settled. */
   readonly gate?: ((day: string, stage: Stage) => Effect.Effect<void>) | undefined
@@ -168,7 +168,7 @@ const step = (settings: Settings, floor: Floor.Floor, playback: Playback, outlet
     playback.timeMs = atMs
     const count = isTrading ? Floor.advance(floor, atMs) : 0
     if (count > 0) outlet.publish(floor.changed, count)
-    // In the evening only commodities trade. A client without any must see time pass too.
+    // In the evening only commodities trade. A client without commodities must see time pass too.
     if (!Floor.hasSpot(floor, count)) {
       const row = Floor.passTime(floor, atMs)
       if (row >= 0) outlet.publishToAll(row)

@@ -238,7 +238,7 @@ export const advance = (floor: Floor, atMs: number): number => {
   return count
 }
 
-/** True if a spot is among the first `count` changed rows. */
+/** True if one of the first `count` changed rows is a spot. */
 export const hasSpot = (floor: Floor, count: number): boolean =>
   floor.changed.subarray(0, count).some((row) => {
     const one = floor.listing.listed[row]
@@ -268,7 +268,7 @@ const legOf = (floor: Floor, one: Listing.Listed, direction: "BUY" | "SELL", con
   scale: Instrument.priceScale(one.instrument.token)
 })
 
-/** Strategies that the settings name, whose legs the first day lists. They take the place of those that the market invents. */
+/** The strategies in the settings, whose legs must be listed on the first day. They replace those that the market invents. */
 export const namedStrategies = (floor: Floor, named: ReadonlyArray<NamedStrategy>): ReadonlyArray<Truth.Strategy> =>
   named.map(({ name, legs }) => ({
     name,

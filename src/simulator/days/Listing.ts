@@ -159,7 +159,7 @@ const ofCommodity = (rules: RuleSet.RuleSet, product: Commodity, day: Day.Day): 
   ]
 }
 
-/** A share without derivatives is not in the closing auction. */
+/** The kind of security that decides the hours. A share without derivatives is not in the closing auction. */
 const securityOf = (type: Instrument.InstrumentType, { monthlies }: Product): Hours.Security => {
   if (type === "EQ") return monthlies > 0 ? "cas" : "other"
   return type === "FUT" ? "future" : "option"

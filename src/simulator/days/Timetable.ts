@@ -44,7 +44,7 @@ const instantsOf = (phases: ReadonlyArray<Hours.Phase>, closePrint: number | nul
   ]
 }
 
-/** A commodity ticks once a minute at most, which is enough for every minute's candle of its long day. */
+/** A commodity ticks at most once a minute, which is enough for a candle in each minute of its long day. */
 const slowStepMs = 60_000
 
 const isSlow = (products: ReadonlyArray<Listing.Product>, { product }: Listing.Listed): boolean => {

@@ -1,4 +1,4 @@
-/** What really happened on the simulated days, for tests that compare it with the platform's results. */
+/** The true results of the simulated days, for tests that compare them with the platform's results. */
 
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
@@ -32,7 +32,7 @@ export interface Settlement {
   readonly from: "close of the underlying" | "last price of the future"
 }
 
-/** An option by the model that made its price, at its last trade. Units as in what the platform publishes. */
+/** An option's volatility and Greeks at its last trade, by the model that made its price. Units are those of the platform's messages. */
 export interface Model {
   readonly forward: number
   readonly iv: number
@@ -48,7 +48,7 @@ export interface InstrumentDay {
   readonly minutes: Array<Candle>
   /** UNIX ms of the last trade; 0 before the first. */
   lastAtMs: number
-  /** Set when the day ends; null for what has no volatility. */
+  /** Set when the day ends; null for an instrument without volatility. */
   model: Model | null
   lastPrice: number
   volume: number

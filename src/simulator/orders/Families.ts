@@ -12,7 +12,7 @@ export interface Leg {
   /** 1 is the first. */
   readonly leg: number
   readonly legs: number
-  /** Of each leg but the last, which takes the rest. */
+  /** The quantity of each leg except the last, which gets the rest. */
   readonly legQuantity: number
   readonly totalQuantity: number
 }
@@ -33,7 +33,7 @@ export const firstLeg = (form: URLSearchParams, { lotSize }: Instrument.Instrume
     : input("Invalid `iceberg_quantity`.")
 }
 
-/** What later legs still have to place. */
+/** The quantity that later legs still have to place. */
 const remainingOf = ({ leg, legQuantity, totalQuantity }: Leg): number => Math.max(0, totalQuantity - leg * legQuantity)
 export const quantityOf = ({ leg, legQuantity, totalQuantity }: Leg): number =>
   Math.min(legQuantity, totalQuantity - (leg - 1) * legQuantity)
@@ -55,11 +55,11 @@ export const metaOf = (leg: Leg | null): object =>
 export interface Member {
   readonly order: Matching.Order
   readonly leg: Leg | null
-  /** Of a cover order's entry: the trigger price of its stop; null for every other order. */
+  /** For a cover order's entry, the trigger price of its stop; null for every other order. */
   readonly stopPrice: number | null
 }
 
-/** The order that follows when this one has ended; null: none. */
+/** The order that follows when this one has ended; null if there is none. */
 export const next = ({ leg, order, stopPrice }: Member): Member | null => {
   if (Matching.isWorking(order)) return null
   if (leg !== null && order.status === "COMPLETE" && leg.leg < leg.legs) {
@@ -72,7 +72,7 @@ export const next = ({ leg, order, stopPrice }: Member): Member | null => {
   return { leg: null, stopPrice: null, order: Matching.make(stop) }
 }
 
-/** A stop that is cancelled leaves its position at the market. */
+/** When a cover order's stop is cancelled, its position is closed at the market. */
 export const exit = (order: Matching.Order): Matching.Order => ({
   ...order,
   orderType: "MARKET",

@@ -1,4 +1,4 @@
-/** How requests about orders fail. What fails is the answer, the request, or both. */
+/** Faults of requests about orders. A fault affects the request, its answer, or both. */
 import { Schema } from "effect"
 import { Random } from "../Random.ts"
 
@@ -7,13 +7,13 @@ const afterMs = Schema.propertySignature(Schema.Int.pipe(Schema.between(0, delay
 const isCarriedOut = Schema.propertySignature(Schema.Boolean).pipe(Schema.fromKey("is_carried_out"))
 
 export const Fault = Schema.Union(
-  /** It is carried out, and the connection closes without an answer. */
+  /** The request is carried out, and the connection closes without an answer. */
   Schema.Struct({ kind: Schema.Literal("drop_reply") }),
-  /** The connection closes before it is carried out. */
+  /** The connection closes, and the request is never carried out. */
   Schema.Struct({ kind: Schema.Literal("lose") }),
-  /** The connection closes, and it is carried out this much later. */
+  /** The connection closes, and the request is carried out this much later. */
   Schema.Struct({ kind: Schema.Literal("late"), afterMs }),
-  /** It is carried out at once, and answered this much later. */
+  /** The request is carried out at once, and answered this much later. */
   Schema.Struct({ kind: Schema.Literal("slow"), afterMs }),
   /** The connection stays open, and no answer comes. */
   Schema.Struct({ kind: Schema.Literal("hang"), isCarriedOut }),
@@ -23,42 +23,42 @@ export const Fault = Schema.Union(
   Schema.Struct({ kind: Schema.Literal("gateway_timeout"), isCarriedOut }),
   /** The broker answers that it cannot reach its order system. */
   Schema.Struct({ kind: Schema.Literal("network"), status: Schema.Literal(500, 502, 503), isCarriedOut }),
-  /** It is refused with 429. */
+  /** The request is refused with 429. */
   Schema.Struct({ kind: Schema.Literal("too_many") }),
-  /** The access token ends just before it: it is refused, and so is all that follows until the next login. */
+  /** The access token ends just before the request, so this request and all later ones are refused until the next login. */
   Schema.Struct({ kind: Schema.Literal("token_expires") })
 )
 export type Fault = typeof Fault.Type
 
-/** Reads only tell, so for them it does not matter whether they were carried out. */
+/** Whether a fault affects requests that change orders or requests that read them. `isCarriedOut` has no meaning for reads. */
 export type Target = "change" | "read"
 
 /** Random faults of requests that change orders. */
 export interface Scatter {
   readonly seed: number
-  /** The part of the requests that fails, 0 to 1. */
+  /** The share of the requests that fail, 0 to 1. */
   readonly share: number
   readonly among: ReadonlyArray<Fault>
 }
 
 interface Waiting {
   readonly fault: Fault
-  /** Undefined: of any account. */
+  /** Undefined for any account. */
   readonly accountId: string | undefined
 }
 
-/** Faults that wait for requests, the first first. */
+/** Faults that wait for requests, in their order. */
 export class Faults {
   readonly #waiting: Readonly<Record<Target, Array<Waiting>>> = { change: [], read: [] }
   readonly #applied = new Map<Fault["kind"], number>()
   #scatter: (Scatter & { readonly random: Random }) | undefined
 
-  /** For the next requests that change orders. */
+  /** Adds faults for the next requests that change orders. */
   add(...faults: ReadonlyArray<Fault>): void {
     this.addTo("change", faults)
   }
 
-  /** For the next requests of one account, or of any. A reading is one of orders and trades. */
+  /** Adds faults for the next requests of one account, or of any. Reads are requests for orders and trades. */
   addTo(target: Target, faults: ReadonlyArray<Fault>, accountId?: string): void {
     this.#waiting[target].push(...faults.map((fault) => ({ fault, accountId })))
   }
@@ -73,7 +73,7 @@ export class Faults {
     this.#scatter = undefined
   }
 
-  /** Takes back what waits for one account. */
+  /** Removes the faults that wait for one account. */
   clearOf(accountId: string): void {
     for (const waiting of Object.values(this.#waiting))
       waiting.splice(0, waiting.length, ...waiting.filter((one) => one.accountId !== accountId))

@@ -10,9 +10,9 @@ import type * as Sessions from "../Sessions.ts"
 type Read<A> = Either.Either<A, Sessions.Refusal>
 const input = (message: string): Either.Either<never, Sessions.Refusal> => Either.left({ status: 400, type: "InputException", message })
 
-/** Like Kite's most active triggers of an account. */
+/** The most active triggers of an account, as at Kite. */
 const activeMax = 250
-/** Of all accounts. The oldest that are no longer active are forgotten. */
+/** The most triggers of all accounts. The oldest that are no longer active are forgotten. */
 const keptMax = 10_000
 const lifeMs = 365 * IndiaTime.dayMs
 
@@ -98,7 +98,7 @@ export class GttDesk {
   readonly #place: (account: Sessions.Account, form: URLSearchParams) => Read<string>
   readonly #bySymbol: () => ReadonlyMap<string, Instrument.Instrument>
   readonly #byId = new Map<number, Gtt>()
-  /** Active ones by the instrument's token. */
+  /** Active triggers by the instrument's token. */
   readonly #active = new Map<number, Set<Gtt>>()
   #count = 0
 
@@ -155,14 +155,14 @@ export class GttDesk {
     return Either.map(this.#own(account, id), view)
   }
 
-  /** Kite no longer lists what was deleted. */
+  /** The account's triggers without deleted ones, which Kite no longer lists. */
   all(account: Sessions.Account): ReadonlyArray<object> {
     return this.#of(account)
       .filter(({ status }) => status !== "deleted")
       .map(view)
   }
 
-  /** The market has changed these rows. */
+  /** Called when the market has changed these rows. */
   onRows(rows: Uint32Array, count: number): void {
     if (this.#active.size === 0) return
     const { lastPrice, token } = this.#market.columns

@@ -11,7 +11,7 @@ const answerOf = <A>(read: Either.Either<A, Sessions.Refusal>, data: (value: A) 
   Either.match(read, { onLeft: Route.failure, onRight: (value) => Route.success(data(value)) })
 const triggerId = (id: number) => ({ trigger_id: id })
 
-/** The routes by path; undefined for a path that is no trigger's. */
+/** The routes by path; undefined for any path that does not concern triggers. */
 export const make = (guard: Route.Guard, desk: GttDesk, faulty: Faulty): ((path: string) => Route.Route | undefined) => {
   const all: Route.Route = {
     methods: ["GET", "POST"],

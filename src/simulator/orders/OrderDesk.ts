@@ -21,17 +21,17 @@ import type { Update } from "./Updates.ts"
 
 type Read<A> = Either.Either<A, Sessions.Refusal>
 
-/** Like Kite's most orders of a day and account; more are refused. */
+/** The most orders of an account on one day, as at Kite. Further ones are refused. */
 const ordersMax = 5_000
-/** Of all accounts. A simulator that runs for days forgets the oldest that have ended. */
+/** The most orders of all accounts. A simulator that runs for days forgets the oldest ended ones. */
 const keptMax = 100_000
 
 interface Held extends Omit<OrderForm.Placed, "order" | "stopPrice"> {
   order: Matching.Order
   stopPrice: number | null
-  /** Of a cover order's stop: the id of its entry. */
+  /** For a cover order's stop, the id of its entry. */
   readonly parentId: string | null
-  /** The order that follows from this one was placed. */
+  /** True if the order that follows from this one was placed. */
   isFollowed: boolean
   readonly id: string
   readonly exchangeId: string
@@ -39,15 +39,15 @@ interface Held extends Omit<OrderForm.Placed, "order" | "stopPrice"> {
   readonly instrument: Instrument.Instrument
   readonly variety: OrderForm.Variety
   readonly placedAtMs: number
-  /** By the wall clock: when its request came. */
+  /** When its request came, by the wall clock. */
   readonly receivedAtMs: number
-  /** The Indian date on which it is at the exchange. */
+  /** The Indian date of the session to which the order belongs. */
   day: string
-  /** An order after the market waits at the broker until its exchange trades. */
+  /** True for an after-market order (AMO) that waits at the broker until its exchange trades. */
   isWaiting: boolean
-  /** By market time: when it ends without a trade. */
+  /** When it ends if it has not traded, by market time. */
   readonly endsAtMs: number
-  /** By the wall clock: since when the order book shows it. */
+  /** The time from which the order book shows it, by the wall clock. */
   readonly visibleAtMs: number
   updatedAtMs: number
   modifications: number
@@ -59,7 +59,7 @@ interface Held extends Omit<OrderForm.Placed, "order" | "stopPrice"> {
 interface Options {
   readonly market: Market
   readonly nowMs: () => number
-  /** How long the order book does not show a new order, to begin with. */
+  /** The initial time for which the order book does not show a new order. */
   readonly lagMs: number
   /** Reports an order's state to its account. */
   readonly publish: (update: Update) => void
@@ -70,7 +70,7 @@ interface Options {
 const notFound: Sessions.Refusal = { status: 400, type: "OrderException", message: "Order not found." }
 const refuse = (message: string): Either.Either<never, Sessions.Refusal> => Either.left({ status: 400, type: "OrderException", message })
 
-/** What an auction collects is open before it is matched. */
+/** The status in Kite's words. An order that an auction collects is open until it is matched. */
 const statusOf = ({ isWaiting, order, rejection }: Held): string => {
   if (rejection !== null) return "REJECTED"
   if (order.status !== "NEW") return order.status
@@ -132,8 +132,8 @@ const bookRow = (held: Held) => ({
 const posted: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"])
 
 /**
- * The message of sockets and postbacks. Its checksum proves that the sender knows the account's secret. Kite posts ends, and calls a
- * modification and a partial fill UPDATE.
+ * The message of sockets and postbacks. Its checksum proves that the sender knows the account's secret. Kite posts final states, and posts
+ * a modification or a partial fill as UPDATE.
  */
 const update = (held: Held): Update => {
   const { account, modifications, order } = held
@@ -232,7 +232,7 @@ export class OrderDesk {
         ["price", "price"],
         ["trigger_price", "triggerPrice"]
       ] as const) {
-        // Kite takes a zero for a field that the order does not have.
+        // Kite accepts a zero for a field that the order does not have.
         if (!form.has(name) || Number(form.get(name)) === 0) continue
         const price = OrderForm.priceOf(form, name, instrument)
         if (Either.isLeft(price)) return Either.left(price.left)
@@ -280,12 +280,12 @@ export class OrderDesk {
       .map(bookRow)
   }
 
-  /** New orders are shown this much later. */
+  /** Sets how much later the order book shows new orders. */
   setLag(lagMs: number): void {
     this.#lagMs = lagMs
   }
 
-  /** Every order there is, shown or not, oldest first, with the UNIX ms at which its request came. */
+  /** All orders, whether the book shows them or not, oldest first, with the UNIX ms at which each request came. */
   truth(): ReadonlyArray<object> {
     this.#endLapsed()
     const rowOf = (held: Held) => ({ account_id: held.account.accountId, received_at_ms: held.receivedAtMs, ...bookRow(held) })
@@ -304,7 +304,7 @@ export class OrderDesk {
     return Either.map(this.#own(account, id), ({ trades }) => trades)
   }
 
-  /** What the account's working orders may still trade. */
+  /** The quantities that the account's working orders may still trade. */
   working(apiKey: string): ReadonlyArray<Working> {
     return [...this.#working.values()]
       .flatMap((held) => [...held])
@@ -315,7 +315,7 @@ export class OrderDesk {
       })
   }
 
-  /** The market has changed these rows: working orders of their instruments are matched with the new packets. */
+  /** Matches working orders with the new packets of the rows that the market has changed. */
   onRows(rows: Uint32Array, count: number): void {
     if (this.#working.size === 0) return
     this.#endLapsedEachMinute()
@@ -329,7 +329,7 @@ export class OrderDesk {
     }
   }
 
-  /** Ends orders whose day or time is over. An order after the market waits for the next day. */
+  /** Ends orders whose day or time is over. An after-market order (AMO) waits for the next day. */
   #endLapsed(): void {
     const { timeMs } = this.#options.market.status()
     const today = this.#options.phases.today()
@@ -382,7 +382,7 @@ export class OrderDesk {
     return row === undefined ? undefined : Frame.rowOf(columns, row)
   }
 
-  /** What the exchange says against an order that the broker has accepted. */
+  /** Why the exchange rejects an order that the broker has accepted; null if it does not. */
   #rejectionOf({ price }: Matching.Order, instrument: Instrument.Instrument, row: Frame.FullFields | undefined): string | null {
     if (row === undefined) return "The instrument is not traded now."
     const [lower, upper] = circuitLimits(row, instrument.tickSize)

@@ -73,7 +73,7 @@ export type Variety = (typeof varieties)[number]
 
 export interface Placed extends Families.Member {
   readonly validity: "DAY" | "IOC" | "TTL"
-  /** Of TTL. */
+  /** The minutes of a TTL order; null for other validities. */
   readonly ttlMinutes: number | null
   readonly product: string
   readonly tag: string | null
@@ -92,7 +92,7 @@ const tagForm = /^[A-Za-z0-9]{1,20}$/
 
 const orderTypes = { all: ["LIMIT", "MARKET", "SL", "SL-M"], withoutStops: ["LIMIT", "MARKET"] } as const
 
-/** A new order, or Kite's refusal of its form. Of an iceberg order it is the first leg, and of a cover order the entry. */
+/** A new order, or Kite's refusal of its form. An iceberg order gives its first leg, a cover order its entry. */
 export const read = (form: URLSearchParams, instrument: Instrument.Instrument, ground: Ground, variety: Variety): Read<Placed> =>
   Either.gen(function* () {
     if (form.get("autoslice") === "true") return yield* input("The simulator does not slice orders.")
@@ -117,7 +117,7 @@ export const read = (form: URLSearchParams, instrument: Instrument.Instrument, g
     const protection = isLimited ? null : yield* protectionOf(form, instrument, ground)
     const tag = form.get("tag")
     if (tag !== null && tag !== "" && !tagForm.test(tag)) return yield* input("Invalid `tag`.")
-    // The exchange matches a TTL order like a day's order; the desk ends it.
+    // The exchange matches a TTL order like a DAY order; the desk ends it.
     const matched = validity === "IOC" ? ("IOC" as const) : ("DAY" as const)
     const order = { side, orderType, validity: matched, quantity, price, triggerPrice, protection, tick: instrument.tickSize }
     return {

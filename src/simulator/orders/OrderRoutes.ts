@@ -1,4 +1,4 @@
-/** Kite's order interface, as kite.trade/docs/connect/v3/orders describes it, with the faults that a test asks for. */
+/** Kite's order interface, as kite.trade/docs/connect/v3/orders describes it, with the faults that a test sets. */
 import { Either } from "effect"
 import * as Route from "../Route.ts"
 import * as Sessions from "../Sessions.ts"
@@ -29,7 +29,7 @@ const timedOut: Route.Response = { status: 504, headers: { "content-type": "text
 
 type CarryOut = () => Route.Response
 
-/** What comes of a request that meets this fault. */
+/** The response to a request that meets this fault. */
 const failed = (fault: Fault, carryOut: CarryOut, session: Sessions.Session, { expire, later }: Orders): Route.Response => {
   const carryOutIf = (isCarriedOut: boolean) => void (isCarriedOut && carryOut())
   switch (fault.kind) {
@@ -61,7 +61,7 @@ const failed = (fault: Fault, carryOut: CarryOut, session: Sessions.Session, { e
   }
 }
 
-/** Carries out a request, unless the next fault of its kind says otherwise. */
+/** Carries out a request. If a fault waits for requests of its kind, the fault decides. */
 export type Faulty = (target: Target, session: Sessions.Session, carryOut: CarryOut) => Route.Response
 export const makeFaulty =
   (orders: Orders): Faulty =>
@@ -70,7 +70,7 @@ export const makeFaulty =
     return fault === undefined ? carryOut() : failed(fault, carryOut, session, orders)
   }
 
-/** The routes by path; undefined for a path that is no order's. */
+/** The routes by path; undefined for any path that does not concern orders. */
 export const make = (guard: Route.Guard, orders: Orders): ((path: string) => Route.Route | undefined) => {
   const { desk } = orders
   const faulty = makeFaulty(orders)

@@ -6,7 +6,7 @@ import { shipped } from "../../domain/rules/Shipped.ts"
 import { type Market, ofListing } from "../Market.ts"
 
 export interface Phases {
-  /** The Indian date; the same for ever in a market without days. */
+  /** The Indian date. In a market without days it is always the same text. */
   readonly today: () => string
   readonly of: (instrument: Instrument.Instrument) => ExchangePhase.Phase
 }

@@ -1,11 +1,11 @@
-/** Sends postbacks by HTTP, in their order, one after another. */
+/** Sends postbacks by HTTP in order, one at a time. */
 import { Effect, Queue, type Scope } from "effect"
 
-/** The oldest is dropped when the receiver is slower for so long. */
+/** The most postbacks that wait for a slow receiver. Beyond it the oldest is dropped. */
 const waitingMax = 10_000
 const answerWithin = "5 seconds"
 
-/** Posts JSON to an address. The result offers a body to it. A postback that fails is not repeated, as Kite promises no repetition. */
+/** Posts JSON to an address; the result queues a body. A postback that fails is not repeated, because Kite promises no repetition. */
 export const make = (url: string): Effect.Effect<(body: object) => void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const waiting = yield* Queue.sliding<object>(waitingMax)
@@ -15,7 +15,7 @@ export const make = (url: string): Effect.Effect<(body: object) => void, never, 
       ).pipe(
         Effect.flatMap((response) => (response.ok ? Effect.void : Effect.fail(`status ${response.status}`))),
         Effect.timeout(answerWithin),
-        Effect.catchAll((cause) => Effect.logWarning("a postback was not taken", cause).pipe(Effect.annotateLogs({ url })))
+        Effect.catchAll((cause) => Effect.logWarning("the receiver did not accept a postback", cause).pipe(Effect.annotateLogs({ url })))
       )
     yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(waiting), post)))
     return (body) => void waiting.unsafeOffer(body)

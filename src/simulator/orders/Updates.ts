@@ -6,11 +6,11 @@ export interface Update {
   readonly account: Sessions.Account
   /** The data of a socket's message. */
   readonly message: object
-  /** The body of a postback; null where Kite sends none. */
+  /** The body of a postback; null if Kite sends none. */
   readonly postback: object | null
 }
 
-/** How reports fail. */
+/** Faults of reports. */
 export const UpdateFaults = Schema.Struct({
   /** Each report comes twice. */
   isDoubled: Schema.propertySignature(Schema.Boolean).pipe(Schema.fromKey("is_doubled")),
@@ -23,7 +23,7 @@ export const UpdateFaults = Schema.Struct({
 export type UpdateFaults = typeof UpdateFaults.Type
 export const none: UpdateFaults = { isDoubled: false, isSwapped: false, isLost: false, delayMs: 0 }
 
-/** A report that waits to be overtaken goes after this time, if none follows. */
+/** A held report, which the next one shall overtake, is sent after this time if none follows. */
 const overtakenMsMax = 500
 
 export interface Options {

@@ -1,4 +1,4 @@
-/** What an account's positions and working orders use of its cash, in the shape of kite.trade/docs/connect/v3/user. */
+/** The margin that an account's positions and working orders block, in the form of kite.trade/docs/connect/v3/user. */
 
 import * as Position from "../../domain/accounts/Position.ts"
 import * as Frame from "../../domain/market/Frame.ts"
@@ -7,7 +7,7 @@ import { type Market, ofListing } from "../Market.ts"
 import { type Held, type Ledger, multiplierOf, type Segment, segmentOf } from "./Ledger.ts"
 import * as Margin from "./Margin.ts"
 
-/** What is still to be traded of an order. */
+/** The part of an order that may still trade. */
 export interface Working {
   readonly instrument: Instrument.Instrument
   readonly product: string
@@ -19,7 +19,7 @@ export interface Working {
 /** Rupees with whole paise. */
 export const paise = (rupees: number): number => Math.round(rupees * 100) / 100
 
-/** Makes legs of the margin model, with the prices of the market now. */
+/** Makes legs of the margin model, with the market's present prices. */
 export const makeLeg = (market: Market): ((order: Omit<Working, "product">) => Margin.Leg) => {
   const spots = ofListing(market, (instruments) => {
     const found = new Map<string, Instrument.Instrument>()
@@ -40,7 +40,7 @@ export const makeLeg = (market: Market): ((order: Omit<Working, "product">) => M
     const underlying = at === null ? instrument.tradingsymbol : Instrument.symbolKey(at.exchange, at.name)
     const spot = spots().get(underlying)
     const last = lastOf(instrument.token)
-    // A commodity has no spot here: its future's own price, or the option's strike, is nearest.
+    // A commodity has no spot here. Its future's price, or the option's strike, is the best estimate.
     const without = instrument.instrumentType === "FUT" ? last : instrument.strike
     return {
       instrument,

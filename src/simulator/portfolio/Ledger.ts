@@ -22,11 +22,11 @@ export interface Held {
   readonly instrument: Instrument.Instrument
   readonly product: string
   position: Position.Position
-  /** The price at which the carried quantity was settled last. */
+  /** The price at which the carried quantity was last settled. */
   settledAt: number
 }
 
-/** Shares of an account. `value` is what all of them cost, in price units. */
+/** Shares of an account. `value` is their total cost in price units. */
 export interface Holding {
   readonly instrument: Instrument.Instrument
   /** Delivered. */
@@ -36,7 +36,7 @@ export interface Holding {
   value: number
 }
 
-/** Shares that an account has from the beginning. */
+/** Shares that an account has at the start. */
 export interface OpeningHolding {
   readonly exchange: string
   readonly tradingsymbol: string
@@ -74,7 +74,7 @@ export class Ledger {
   readonly #openingHoldings: ReadonlyArray<OpeningHolding>
   readonly #today: () => string
   readonly #accounts = new Map<string, Account>()
-  /** Newest prices of held instruments, which outlive the instruments. */
+  /** Newest prices of held instruments. They are kept when an instrument is no longer listed. */
   readonly #lastPrices = new Map<number, number>()
 
   /** `today` is the Indian date, or always the same in a market without days. */
@@ -133,7 +133,7 @@ export class Ledger {
     }
   }
 
-  /** The market has changed these rows. */
+  /** Called when the market has changed these rows. */
   onRows(rows: Uint32Array, count: number): void {
     if (this.#lastPrices.size === 0) return
     const { lastPrice, token } = this.#market.columns
@@ -174,7 +174,10 @@ export class Ledger {
     return account
   }
 
-  /** Cash is settled, delivered shares become holdings, expired contracts end at their last price, and the rest is carried. */
+  /**
+   * Begins a day: cash is settled, delivered shares become holdings, expired contracts end at their last price, and other positions are
+   * carried.
+   */
   #beginDay(account: Account, day: string): void {
     for (const holding of account.holdings.values()) {
       holding.settled += holding.t1
@@ -194,7 +197,7 @@ export class Ledger {
     account.day = day
   }
 
-  /** What a day's position brings in rupees: money paid and received; for a future, its gain since the previous close. */
+  /** The cash in rupees that a day's position brings: money received less money paid; for a future, its gain since the previous close. */
   #settlement({ instrument, position, settledAt }: Held, day: string): number {
     const last = this.#lastPrices.get(instrument.token) ?? 0
     const marks = { ...this.marks(instrument), last, close: settledAt }

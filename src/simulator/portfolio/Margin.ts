@@ -1,6 +1,6 @@
 /**
- * The simulator's margin model. It has the fields and the hedging of Kite's answers, not the clearing corporation's parameters: `span` is the
- * most that the positions in one underlying can owe at expiry while its price stays within the scanned range.
+ * The simulator's margin model. It has the fields and the hedging benefit of Kite's answers, but not the clearing corporation's parameters.
+ * `span` is the most that the positions in one underlying can owe at expiry while its price stays within the scanned range.
  */
 import * as Instrument from "../../domain/market/Instrument.ts"
 
@@ -22,12 +22,12 @@ export interface Leg {
 const scanned = { index: 0.1, other: 0.15 } as const
 const exposed = { index: 0.03, other: 0.05 } as const
 const stepsEachSide = 8
-/** Of a share bought or sold within the day. */
+/** The rate for a share that is bought or sold within the day. */
 const intradayVar = 0.2
 
 const kindOf = ({ isIndex }: Leg) => (isIndex ? "index" : "other")
 
-/** What a leg is worth to its buyer if the underlying moves by a fraction: an option's intrinsic value, a future's gain. */
+/** The value of a leg to its buyer if the underlying moves by a fraction: an option's intrinsic value, or a future's gain. */
 const worth = ({ instrument, price, spot }: Leg, move: number): number => {
   if (instrument.instrumentType === "FUT") return price * move
   const moved = spot * (1 + move)
@@ -59,7 +59,7 @@ export interface Requirement {
   readonly exposure: number
 }
 
-/** What futures and options need together. */
+/** The margin of futures and options together. */
 export const ofDerivatives = (legs: ReadonlyArray<Leg>): Requirement => {
   const byUnderlying = new Map<string, Array<Leg>>()
   for (const leg of legs.filter(isDerivative)) {
@@ -78,7 +78,10 @@ export const ofDerivatives = (legs: ReadonlyArray<Leg>): Requirement => {
 export const premium = (legs: ReadonlyArray<Leg>): number =>
   legs.filter(({ instrument }) => Instrument.isOption(instrument)).reduce((sum, leg) => sum + rupees(leg, leg.quantity * leg.price), 0)
 
-/** What an order for shares needs: all of a purchase for delivery, nothing for a sale from holdings, a part of an intraday order. */
+/**
+ * The margin of an order for shares: the whole value for a purchase for delivery, nothing for a sale from holdings, a part of the value for
+ * an intraday order.
+ */
 export const ofShares = (leg: Leg, product: string): number => {
   if (isDerivative(leg)) return 0
   const value = rupees(leg, Math.abs(leg.quantity) * leg.price)

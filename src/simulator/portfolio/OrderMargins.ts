@@ -1,4 +1,4 @@
-/** Margins and charges of orders that need not exist, as kite.trade/docs/connect/v3/margins describes them. */
+/** Margins and charges of hypothetical orders, as kite.trade/docs/connect/v3/margins describes them. */
 import { Either, Schema } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
@@ -14,7 +14,7 @@ import * as Margin from "./Margin.ts"
 type Read<A> = Either.Either<A, Sessions.Refusal>
 const input = (message: string): Sessions.Refusal => ({ status: 400, type: "InputException", message })
 
-/** Kite takes at most so many orders in one request. */
+/** The most orders that Kite accepts in one request. */
 const ordersMax = 200
 
 const Term = Schema.Struct({
@@ -46,7 +46,7 @@ const noCharges = {
   total: 0
 }
 
-/** Kite counts the investor protection fund's part as the exchange's. */
+/** Kite includes the investor protection fund's charge in the exchange's. */
 const chargesView = (exchange: string, it: OrderCharges.Amounts): typeof noCharges => {
   const gst = it.gst.toNumber()
   return {
@@ -100,7 +100,7 @@ const together = (span: number, exposure: number, premium: number, shares: numbe
   total: paise(span + exposure + premium + shares)
 })
 
-/** Answers with the recorded fields, whether the caller asks for a compact answer or not. */
+/** Answers with the fields of Kite's recorded answers, even if the caller asks for a compact answer. */
 export const make = (market: Market) => {
   const bySymbol = ofListing(
     market,

@@ -11,7 +11,7 @@ import * as AccountMargins from "./AccountMargins.ts"
 import type { Held, Holding, Ledger, Segment } from "./Ledger.ts"
 import * as OrderMargins from "./OrderMargins.ts"
 
-/** A row as Kite prints it: its numbers are doubles. */
+/** A row in Kite's form, with numbers as doubles. */
 const printed = (row: Position.Figures) =>
   Object.fromEntries(Object.entries(row).map(([name, value]) => [name, typeof value === "number" ? value : value.toNumber()]))
 

@@ -40,7 +40,10 @@ export class MarketFileError extends Data.TaggedError("MarketFileError")<{
 }
 
 const fileBytesMax = 2 ** 29
-/** Above the exchange tokens of real exchanges, and below 2^24, because a token is exchange token x 256 + segment in 32 bits. */
+/**
+ * The first invented exchange token. It is above the tokens of real exchanges, and below 2^24, because a token is exchange token x 256 +
+ * segment in 32 bits.
+ */
 const exchangeTokenMadeUp = 16_000_000
 const lastWindowSeconds = 60
 const logLinesMax = 1_000
@@ -84,7 +87,7 @@ const unlisted = (name: string, derivatives: string): Contracts.Underlying =>
     optionTick: 5
   }
 
-/** The rulebook's lot for that day, otherwise the one of our own list. */
+/** The rulebook's lot for that day, or else the one of our own list. */
 const lotByRule = ({ derivatives, name, lotSize }: Contracts.Underlying, expiry: string, day: string): number =>
   Either.match(Quantities.lot(shipped, derivatives, name, expiry, day), { onLeft: () => lotSize, onRight: ({ quantity }) => quantity })
 
@@ -105,7 +108,7 @@ export const underlyingOf = (name: string, dump: ReadonlyArray<Instrument.Instru
 
 export interface Resolved {
   readonly spot: Instrument.Instrument
-  /** By contract of the recording. */
+  /** The instrument of each contract of the recording. */
   readonly contracts: ReadonlyArray<Instrument.Instrument>
   readonly madeUp: ReadonlyArray<Instrument.Instrument>
 }

@@ -36,8 +36,8 @@ export interface Skipped {
 export interface Recording {
   readonly contracts: ReadonlyArray<Contract>
   /**
-   * By day in India and contract, the open interest at the end of the session before: what the day's first row says, otherwise the last value
-   * of an earlier day. Null if the file contains neither.
+   * For each day in India and each contract, the open interest at the end of the session before: from the day's first row, or else the last
+   * value of an earlier day. Null if the file contains neither.
    */
   readonly previousOi: ReadonlyMap<string, ReadonlyArray<number | null>>
   /** In the order of time. */
@@ -182,7 +182,7 @@ class Builder {
     const index = before?.index ?? snapshot.contract.length
     if (before === undefined) at.set(contract, { index, line })
     else {
-      // The later row counts, because the last known value is the last one in the file.
+      // The later row is used, because it is the newest value in the file.
       this.skipped.push({ line: before.line, reason: `line ${line} has the same snapshot and contract` })
       before.line = line
     }
