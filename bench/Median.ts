@@ -1,4 +1,4 @@
-/** The mean of the middle two for an even number of values; NaN for none. */
+/** The median; for an even number of values the mean of the middle two, and NaN without values. */
 export const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)
   const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]]

@@ -46,7 +46,7 @@ const callsOf = (work: Work): number => {
   }
 }
 
-/** Measures ours and the baseline in turn, round by round, so that anything that slows the machine slows both. */
+/** Measures our code and the baseline alternately in rounds, so that anything that slows the machine slows both. */
 export const race = (name: string, unit: string, ours: Work, baseline?: Work & { readonly name: string }): Measured => {
   const [calls, baselineCalls] = [callsOf(ours), baseline === undefined ? 0 : callsOf(baseline)]
   const own: Array<number> = []

@@ -17,7 +17,7 @@ const runAll = async (ground: Ground.Ground, cells: ReadonlyArray<Run.Cell>): Pr
       Ground.say(`${at + 1}/${cells.length} ${Report.line(result)}`)
       results.push(result)
     } catch (error) {
-      // The others are still worth having; the report says of this one that it was not run.
+      // The other cells still run. The report shows that this one was not run.
       Ground.say(`${at + 1}/${cells.length} ${Report.title(cell)} failed: ${Ground.textOf(error)}`)
     }
   }

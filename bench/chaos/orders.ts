@@ -31,7 +31,7 @@ const policy = {
   keepsTags: false
 }
 
-/** Many processes at once leave each of them less time, so everything may take longer. */
+/** The policy of the random part. Many processes run at once, so each step may take longer. */
 const randomPolicy = { ...policy, horizonMs: 10_000, readEveryMs: 1_000 }
 
 interface Row {
@@ -60,7 +60,7 @@ const readAccounts = async (file: string): Promise<ReadonlyArray<Kite.Account>> 
 
 interface Named {
   readonly broker: Broker.Broker
-  /** For the report. */
+  /** The name in the report. */
   readonly name: string
 }
 
@@ -88,12 +88,12 @@ const say = (text: string) => process.stderr.write(`${text}\n`)
 
 interface Options {
   readonly seed: number
-  /** Orders of the random part; null: the cases instead. */
+  /** The number of random orders; null runs the cases instead. */
   readonly random: number | null
   readonly accounts: number
 }
 
-/** Orders of the naive executor at random: enough to see how often it is wrong. */
+/** The most random orders of the naive executor: enough to see how often it is wrong. */
 const naiveMax = 1_000
 
 const runCases = async (ground: Run.Ground, name: string): Promise<Report.Report> => {

@@ -7,14 +7,14 @@ import * as Run from "./Run.ts"
 
 const file = "bench/reports/churn"
 const lagMaxSeconds = 1
-/** Memory of the last third against that of the second: more than this is growth. */
+/** The largest ratio of the last third's memory to the second's. More is growth. */
 const growthMax = 1.15
 
 const machineKind = `Node ${process.versions.node.split(".")[0]}, ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? "unknown processor"}`
 
 const parts = ({ seconds }: Run.Result): ReadonlyArray<string> => Object.keys(seconds[0]?.memory ?? {})
 const memoryOf = (seconds: ReadonlyArray<Run.Second>, part: string) => median(seconds.map(({ memory }) => memory[part] ?? 0))
-/** The seconds of one third of the churn; what follows it, the settling, is left out. */
+/** The seconds of one third of the churn, without the settling after it. */
 const third = ({ seconds, minutes }: Run.Result, which: 0 | 1 | 2): ReadonlyArray<Run.Second> =>
   seconds.filter(({ atSeconds }) => Math.floor((atSeconds / (minutes * 60)) * 3) === which)
 const growthOf = (result: Run.Result, part: string): number => memoryOf(third(result, 2), part) / memoryOf(third(result, 1), part)

@@ -1,4 +1,4 @@
-/** Users who make and remove strategies and connect all the while: what it costs, and what is left of it. */
+/** Users who continuously make and remove strategies and connect: the costs, and what remains afterwards. */
 import { setTimeout as sleep } from "node:timers/promises"
 import WebSocket from "ws"
 import type { Ground } from "../pipeline/Ground.ts"
@@ -16,7 +16,7 @@ export const connectionsPerSecond = 100
 const warmSeconds = 20
 /** Concurrent requests. */
 const requestsAtOnce = 10
-/** The director drops what a removed strategy leaves after two minutes; the rest of this is room. */
+/** The director drops the remains of a removed strategy after two minutes; the rest of this time is a reserve. */
 const settleMsMax = 240_000
 const settlePollMs = 2_000
 
@@ -107,7 +107,7 @@ const connecting = ({ port, jwt, universe }: World.World) => {
   }
 }
 
-/** Looks once a second until it is stopped. */
+/** Measures once a second until it is stopped. */
 const watching = (world: World.World) => {
   const seconds: Array<Second> = []
   const startedMs = performance.now()
@@ -135,7 +135,7 @@ const watching = (world: World.World) => {
   }
 }
 
-/** Makes and removes strategies for so many minutes. */
+/** Makes and removes strategies for this many minutes. */
 const churn = async (world: World.World, minutes: number) => {
   const ask = asker(world)
   const totals = { made: 0, removed: 0, refused: 0 }

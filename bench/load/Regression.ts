@@ -27,7 +27,7 @@ export interface Comparison {
   readonly gone: ReadonlyArray<string>
 }
 
-/** More than this part slower is a regression. */
+/** A figure that is slower by more than this share is a regression. */
 export const tolerance = 0.1
 
 /** The middle half of the rounds: without the best and the worst quarter. */
@@ -37,7 +37,7 @@ const middle = (values: ReadonlyArray<number>): readonly [best: number, worst: n
   return [sorted[Math.floor(last / 4)] ?? Number.NaN, sorted[Math.ceil((3 * last) / 4)] ?? Number.NaN]
 }
 
-/** Slower by the medians, and the middle halves do not overlap. Overlapping ones may differ by chance. */
+/** A figure is slower if its median is, and if the middle halves do not overlap. Overlapping halves may differ by chance. */
 const isSlower = (before: Figure, now: Figure): boolean =>
   median(now.rounds) > (1 + tolerance) * median(before.rounds) && middle(now.rounds)[0] > middle(before.rounds)[1]
 

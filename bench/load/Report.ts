@@ -59,8 +59,9 @@ const cpu = (rounds: ReadonlyArray<Run.Round>) => rounds.map(({ cpuMs }) => cpuM
 const fastest = (rounds: ReadonlyArray<Run.Round>, of: string) => rounds.map(({ times }) => times[of]?.p10 ?? Number.NaN)
 
 /**
- * Processor time, and the time of what met no queue: how long queues are depends on the machine's speed much more than in proportion. A bare answer
- * takes about as long whatever it is, and few are asked for in a round, so all together are the measure.
+ * Processor time, and the times of requests that met no queue, because the length of queues depends more than proportionally on the
+ * machine's speed. The bare server takes about as long for every answer and answers few of each kind in a round, so all its answers
+ * together are the baseline.
  */
 const figuresOf = ({ asks, asking, reading, bare }: Run.Result): ReadonlyArray<Regression.Figure> => {
   const rounds = asking.flatMap((one) => one.rounds)
@@ -68,7 +69,7 @@ const figuresOf = ({ asks, asking, reading, bare }: Run.Result): ReadonlyArray<R
   return [
     over("processor time a request", cpu(rounds), cpu(bare.asking.rounds)),
     ...asks.map(({ name }) => over(`${name}: fastest tenth`, fastest(rounds, name), least)),
-    // A timer of one millisecond sends the pings, which is as long as they take.
+    // Pings are not compared: a timer of one millisecond sends them, which is as long as they take.
     over("processor time a WebSocket message", cpu(reading.rounds), cpu(bare.reading.rounds))
   ]
 }

@@ -21,7 +21,10 @@ export const rounds = 5
 export const roundSeconds = 2
 /** Waits until the connections of the next stage are open and the server has caught up. */
 const warmSeconds = 5
-/** After the rounds of the first users: for more than half a minute a request takes less and less processor time. */
+/**
+ * The further time with the first users after their rounds, because for more than half a minute a request takes less and less processor
+ * time.
+ */
 export const coldSeconds = 25
 const bareColdSeconds = 10
 /** If other work uses more cores than this, users are measured again, up to a number of times. The quietest run counts. */
@@ -40,7 +43,7 @@ export interface Asked extends Users.Ask {
 }
 export const readers = 500
 const instrumentsEach = 5
-/** As many instruments as give 1,000 ticks a second. */
+/** The heavy client reads as many instruments as give this many ticks a second. */
 export const heavyPerSecond = 1_000
 const heavyInstruments = (heavyPerSecond * size.instruments) / marketRate
 const pingsPerSecond = 100
@@ -60,7 +63,7 @@ export interface Round {
 }
 export interface Asking {
   readonly users: number
-  /** Over all rounds and what came after them, by name of the request, and weighted. */
+  /** Times over all rounds and the time after them, by name of the request, and weighted. */
   readonly byName: Readonly<Record<string, Times.Times>>
   readonly byWeight: Readonly<Record<Weight, Times.Times>>
   readonly perSecond: number
@@ -153,7 +156,7 @@ const asksOf = ({ universe, strategyIds, past, symbols }: World.World): Readonly
   ]
 }
 
-/** Each answer once, as text. An answer that is missing or empty is awaited. */
+/** Each answer once, as text. It waits while an answer is missing or empty. */
 const answersOf = async ({ port, jwt }: World.World, asks: ReadonlyArray<Asked>): Promise<Readonly<Record<string, string>>> => {
   const bodies: Record<string, string> = {}
   const endMs = performance.now() + settleMsMax
@@ -178,7 +181,7 @@ interface Measured<A> {
   readonly spans: ReadonlyArray<{ readonly seconds: number; readonly busy: number; readonly cpu: Readonly<Record<string, number>> }>
 }
 
-/** The processor time of a process in each of the rounds, without a pause between them. */
+/** Measures the processor time of a process in each round, without a pause between rounds. */
 const inRounds = async <A>(pids: Machine.Parts, take: () => Promise<A>): Promise<Measured<A>> => {
   const taken: Array<A> = []
   const spans: Array<Measured<A>["spans"][number]> = []

@@ -1,6 +1,6 @@
 /**
- * A process of its own: users that ask over HTTP, each on a connection that it keeps. Requests are due at instants fixed beforehand, and times
- * count from there: a server that stands still is not asked less meanwhile, and what had to wait for the connection is counted.
+ * A separate process: users that ask over HTTP, each on a connection that is kept. Requests are due at instants that are fixed beforehand,
+ * and times count from then. So a server that stalls gets no fewer requests, and the wait for a connection is counted.
  */
 import { Agent, request } from "node:http"
 import * as Child from "../pipeline/Child.ts"
@@ -8,7 +8,7 @@ import * as Child from "../pipeline/Child.ts"
 export interface Ask {
   /** The name under which it is counted. */
   readonly name: string
-  /** Asked for in turn. */
+  /** The paths that are requested in turn. */
   readonly paths: ReadonlyArray<string>
   readonly perSecond: number
 }

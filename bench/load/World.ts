@@ -55,8 +55,8 @@ const barsOf = (instrument: Instrument.Instrument, sessions: ReadonlyArray<Hours
   )
 
 /**
- * Stores the past of each underlying and its future. Of today there is what the run streams: the broker, whose stand-in has no history, counts
- * as asked.
+ * Stores the past of each underlying and its future. Today has only what the run streams. The broker's stand-in has no history, so its days
+ * are marked as fetched.
  */
 const savePast = async (databaseUrl: string, { spec, instruments }: Universe.Universe): Promise<Pick<World, "past" | "symbols">> => {
   const charted = instruments.filter(({ strike }) => strike === 0)

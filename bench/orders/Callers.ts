@@ -8,7 +8,7 @@ export interface Call {
   readonly orderId: string
   readonly calledAtMs: number
   readonly answeredAtMs: number
-  /** What the order's task says; null for the bare loop. */
+  /** The order's task; null for the bare loop. */
   readonly task: Task | null
 }
 
@@ -16,7 +16,7 @@ export interface Call {
 export interface Task {
   /** When it was saved. */
   readonly acceptedAtMs: number
-  /** When every rule had been asked again, and its attempt began. */
+  /** When all rules had been checked again and the attempt began. */
   readonly begunAtMs: number
 }
 
@@ -47,7 +47,7 @@ const exchange = (url: string, agent: Agent, headers: Readonly<Record<string, st
     sent.end(body)
   })
 
-/** Different prices, so that no two orders are the same. */
+/** The number of different prices, so that no two orders in a row are the same. */
 const pricesMax = 50
 const termsOf = ({ exchange, lotSize, lowest, tickSize, tradingsymbol }: Desk.Contract, number: number) => ({
   exchange,
@@ -79,7 +79,7 @@ export const platform = (port: number, jwt: string, accountId: string, contract:
     const calledAtMs = nowMs()
     let text: string
     let task: Answer
-    // A busy machine takes longer than one answer waits. The key returns the same task.
+    // A busy machine may take longer than one request waits. The key then returns the same task.
     do {
       text = await exchange(url, agent, headers, body)
       task = JSON.parse(text)
@@ -92,7 +92,7 @@ export const platform = (port: number, jwt: string, accountId: string, contract:
   return { place, close: () => agent.destroy() }
 }
 
-/** Orders by a POST to the broker, and nothing else: no key, no row, no rule. */
+/** Orders by only a POST to the broker: no key, no row, no rule. */
 export const bare = async (root: string, account: Kite.Account, contract: Desk.Contract): Promise<Caller> => {
   const authorization = await Kite.login(root, account)
   const agent = new Agent({ keepAlive: true })

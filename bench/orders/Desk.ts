@@ -1,4 +1,4 @@
-/** A separate process: the broker that takes the orders. Its prices stand still, so orders below the market rest. */
+/** A separate process: the broker that gets the orders. Its prices do not move, so orders below the market rest. */
 import { Effect, Exit, Logger, LogLevel, Scope } from "effect"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Instrument from "../../src/domain/market/Instrument.ts"

@@ -1,6 +1,6 @@
 /**
- * The program itself, without the broker's limits of orders: the benchmark measures the platform, whose accounts otherwise wait for their
- * ten orders a second. The limits are rows of the rulebook, and this process alone forgets them.
+ * The program itself, without the broker's limits of orders: with them, accounts would wait for their ten orders a second, and the platform
+ * would not be measured. The limits are rows of the rulebook, which only this process removes.
  */
 import { shipped } from "../../src/domain/rules/Shipped.ts"
 

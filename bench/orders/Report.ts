@@ -6,7 +6,7 @@ import type * as Times from "../load/Times.ts"
 import * as Run from "./Run.ts"
 
 export const name = "orders"
-/** How much later the slowest hundredth of the sends may leave under a full feed, beyond what the bare loop loses too. */
+/** How much later the p99 of the sends may be under a full feed, beyond the delay of the bare loop. */
 const laterMsMax = 50
 
 const machineKind = `Node ${process.versions.node.split(".")[0]}, ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? "unknown processor"}`

@@ -11,10 +11,10 @@ import * as World from "../pipeline/World.ts"
 import * as Callers from "./Callers.ts"
 import type * as Desk from "./Desk.ts"
 
-/** The market of the pipeline benchmark at which it is fullest. */
+/** The largest market of the pipeline benchmark. */
 export const size = { underlyings: 20, instruments: 8_000, accounts: 3 }
 export const fullRate = 200_000
-/** Orders a second of each side while their times are measured: below what the broker allows an account. */
+/** Orders a second of each side while their times are measured. It is below the broker's limit for an account. */
 export const pacePerSecond = 8
 /** Orders in flight at once while the orders a second are measured. */
 export const inFlight = 8
@@ -121,13 +121,13 @@ const goLive = async (world: World.World): Promise<void> => {
 export interface Sides {
   readonly platform: Callers.Caller
   readonly bare: Callers.Caller
-  /** The broker's orders by id. */
+  /** Returns the broker's orders by id. */
   readonly truth: () => Promise<ReadonlyMap<string, Truth>>
 }
 
 let numbers = 0
 
-/** Both sides in turn at the same pace, so that whatever else the machine does meets both. */
+/** Places orders of both sides alternately at the same pace, so that other work on the machine affects both. */
 const paced = async ({ bare, platform }: Sides, seconds: number) => {
   const everyMs = 1_000 / pacePerSecond
   const startMs = performance.now()
@@ -191,7 +191,7 @@ export const measure = async (
   const [before, ticksBefore, bufferedBefore] = [Machine.sample(pids), await ticks(), await buffered()]
   const { bare, platform } = await paced(sides, pacedSeconds)
   const [after, ticksAfter, bufferedAfter] = [Machine.sample(pids), await ticks(), await buffered()]
-  // In turn and twice, and the better of both counts: a machine that others use gives each side its chance.
+  // Each side runs twice, alternately, and its better result counts, because other programs use the machine too.
   const bursts = { platform: [] as Array<Awaited<ReturnType<typeof burst>>>, bare: [] as Array<Awaited<ReturnType<typeof burst>>> }
   for (let round = 0; round < 2; round++) {
     bursts.platform.push(await burst(sides.platform, count))

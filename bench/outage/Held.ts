@@ -48,7 +48,7 @@ export const connect = async (world: World.World) => {
     clients.push(client)
   }
   return {
-    /** The age of the oldest of the newest values that the kind's clients hold, in ms; Infinity before each has one. */
+    /** The largest age of the newest values that this kind's clients hold, in ms; Infinity until each client has one. */
     ageMs: (kind: Kind, nowMs: number): number => {
       const ages = clients.filter((one) => one.kind === kind).map(({ newestMs }) => nowMs - newestMs)
       return ages.length === 0 || ages.some(Number.isNaN) ? Number.POSITIVE_INFINITY : Math.max(...ages)

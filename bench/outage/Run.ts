@@ -1,4 +1,4 @@
-/** A long absence of NATS at a high rate of ticks: what is stored, what is dropped, and whether all of it is said. */
+/** A long outage of NATS at a high rate of ticks: what is stored, what is dropped, and whether every loss is reported. */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Subscription } from "nats"
 import WebSocket from "ws"
@@ -15,9 +15,9 @@ export const size = { underlyings: 20, instruments: 4_000, accounts: 2 }
 export const rateDefault = 30_000
 export const awaySecondsDefault = 60
 const warmSeconds = 15
-/** The record takes everything again, and values are new, within this time after NATS returned. */
+/** Within this time after NATS returned, the record takes everything again and values are new. */
 const recoveryMsMax = 240_000
-/** How long the market goes on after the recovery. */
+/** How long the market continues after the recovery. */
 const afterSeconds = 10
 const drainMsMax = 60_000
 const pollMs = 250
@@ -25,7 +25,7 @@ const lagSecondsMax = 1
 /** A value that a client holds counts as new up to this age. Exchanges' times of ticks are whole seconds. */
 export const heldSecondsMax = 2
 
-/** Resident memory of a process in MB: before the absence, and the most until everything is well again. */
+/** Resident memory of a process in MB: before the outage, and the most until everything is well again. */
 export interface Memory {
   readonly before: number
   readonly most: number
@@ -50,16 +50,16 @@ export interface Result {
   readonly clients: number
   readonly clientsTold: number
   readonly clientsClosed: number
-  /** Age of the gateway's values before the absence, in seconds. */
+  /** Age of the gateway's values before the outage, in seconds. */
   readonly lagSecondsBefore: number
   /** Seconds after the return until values were less than a second old; null if they never were. */
   readonly freshSeconds: number | null
-  /** What clients hold: the age of the oldest before the absence, and seconds after the return until every one is new; null if never. */
+  /** The values that clients hold: the largest age before the outage, and the seconds after the return until all are new; null if never. */
   readonly held: Readonly<Record<Held.Kind, { readonly secondsBefore: number; readonly freshSeconds: number | null }>>
   readonly troubles: ReadonlyArray<string>
 }
 
-/** What each account's ticker says of itself. */
+/** Each account's ticker status. */
 const tickers = (world: World.World) => {
   const newest = new Map<string, TickerStatus>()
   const totals = { bufferedBytesMax: 0 }
@@ -106,7 +106,7 @@ const lagSeconds = async (world: World.World): Promise<number> => {
   return lines.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...lines.map((line) => Number(line.split(" ").at(-1))))
 }
 
-/** Waits until the gateway's values, and what the clients hold, are new again; seconds of each, or null. */
+/** Waits until the gateway's values and the clients' values are new again. Returns the seconds of each, or null. */
 const untilFresh = async (world: World.World, held: Held.Held) => {
   const startedMs = performance.now()
   const seconds = () => (performance.now() - startedMs) / 1_000
@@ -130,7 +130,7 @@ const drain = async (world: World.World): Promise<number> => {
   return world.load.call<number>("ticks")
 }
 
-/** The breaks of packets without room, each once: one without an acknowledgement is sent again under its number. */
+/** The breaks of packets without room, each once, because a break without an acknowledgement is sent again under the same number. */
 const breaksOf = async ({ nc }: World.World) => {
   const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.break.>"] })
   const found = new Map<string, typeof Break.Encoded>()

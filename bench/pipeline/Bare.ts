@@ -1,6 +1,7 @@
 /**
- * The same work without actors and without Effect: the same packets into the same frames on the same streams, the same deciders fed in the
- * reader's callback, the same texts to WebSocket clients. No recovery, no snapshots, no resending, no metrics, no authentication.
+ * The baseline: the platform's work without actors and without Effect. It writes the same packets into the same frames on the same streams,
+ * runs the same deciders in the reader's callback, and sends the same texts to WebSocket clients. No recovery, no snapshots, no resending,
+ * no metrics, no authentication.
  */
 import { createHash } from "node:crypto"
 import { createServer } from "node:http"

@@ -19,8 +19,9 @@ const coarseSeconds = (pid: number): number => {
   return (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) / ticksPerSecond
 }
 /**
- * Processor seconds of a process with all its threads, in nanoseconds' steps (sched-stats.rst of the kernel): those of /proc/<pid>/stat are much of
- * what a bare server takes in a round. A thread that ended took its time with it; ours do not.
+ * Processor seconds of a process with all its threads, in steps of nanoseconds (the kernel's sched-stats.rst). The steps of
+ * /proc/<pid>/stat are too coarse for the little that a bare server takes in a round. The time of ended threads is not included, but these
+ * processes end none.
  */
 export const cpuSeconds = (pid: number): number => {
   try {

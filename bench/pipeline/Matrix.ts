@@ -10,7 +10,7 @@ export interface Options {
   readonly shape: Shape
   readonly kinds: ReadonlyArray<Kind>
   readonly profile: boolean
-  /** Only a part was requested, so the committed report is not changed. */
+  /** True if only a part of the matrix is requested. The committed report is not changed then. */
   readonly some: boolean
 }
 
@@ -70,7 +70,7 @@ const phases = (seconds: number) => [
   { clients: 50, seconds: (2 * seconds) / 5 },
   { clients: 200, seconds: (2 * seconds) / 5 }
 ]
-/** Long enough for the compiler: after two seconds it still uses a third of the processor time. */
+/** Long enough for Node's compiler, which after two seconds still uses a third of the processor time. */
 const warmSeconds = 5
 /** If a behaviour limits memory growth, memory is compared with itself: after the first growth, over a longer run. */
 const steady = { warmSeconds: 8, longer: 2 }

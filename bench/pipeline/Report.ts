@@ -173,7 +173,7 @@ interface Pair {
   readonly platform: number
   readonly bare: number
   readonly ratio: number
-  /** Why it does not count: the side that did less, or caught up in larger batches, used less time for it. */
+  /** Why the pair does not count; null if it does. A side that did less, or caught up in larger batches, used less time per tick. */
   readonly unfair: string | null
 }
 interface Ratio extends Pair {

@@ -93,8 +93,8 @@ export interface Result {
 }
 
 /**
- * Shares of the rate that come first. At the full rate from nothing, compilation takes the processor for seconds, as at no market's
- * opening.
+ * Shares of the rate with which the sending begins. If it began at the full rate, compilation would take the processor for seconds, unlike
+ * at a real market's opening.
  */
 const warmShares = [0.1, 0.3, 0.6]
 const warmStepMs = 1_000
@@ -107,7 +107,7 @@ const heldWithinMs = 1_000
 const pollMs = 100
 const keptUpSeconds = 0.5
 const packetBytes = 186
-/** With more than this waiting before the platform, later and heavier phases give no information. */
+/** If more bytes than this wait before the platform, later and heavier phases give no information. */
 const bufferedBytesMax = 256 * 1_024 * 1_024
 
 const specOf = ({ underlyings, instruments, accounts }: Cell): Universe.Spec => ({ underlyings, instruments, accounts, nowMs: Date.now() })

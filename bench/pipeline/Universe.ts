@@ -170,7 +170,7 @@ const nearMax = 40
 /** Strategies of one user: fewer than the platform's own limit. */
 const eachOwnerMax = 1_000
 
-/** That many strategies of four legs, spread over all underlyings and over the strikes near the money, of as many users as it takes. */
+/** `count` strategies of four legs, spread over all underlyings and the strikes near the money. There are as many users as are needed. */
 export const manyStrategies = ({ instruments, rowOf, underlyings }: Universe, count: number): ReadonlyArray<Wanted> =>
   Array.from({ length: count }, (_, at) => {
     const { name, nearest } = underlyings[at % underlyings.length] as Underlying

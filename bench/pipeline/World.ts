@@ -132,7 +132,7 @@ interface Options {
   readonly strategies?: number
   /** Folder for processor profiles, if wanted. */
   readonly profile?: string | undefined
-  /** What another benchmark adds to the platform. */
+  /** Additions of another benchmark to the platform. */
   readonly more?: More | undefined
 }
 
@@ -142,7 +142,7 @@ export interface More {
   readonly env: Readonly<Record<string, string>>
   /** The compiled program, under .cache/bench/bench. */
   readonly program: string
-  /** Orders run in a process of their own, as `npm start` runs them. */
+  /** Orders run in a separate process, as under `npm start`. */
   readonly hasOrders: boolean
 }
 const noMore: More = { accounts: [], env: {}, program: "pipeline/Platform.js", hasOrders: false }
@@ -288,7 +288,7 @@ const startPlatform = async (ground: Ground.Ground, { shape, profile, strategies
     MARKET_MODE: "live",
     MARKET_CLOCK: "real",
     JWT_SECRET: secret,
-    // One user stands for many.
+    // One user makes the requests of many, so there is no rate limit.
     RATE_LIMIT_READS: "0",
     RATE_LIMIT_WRITES: "0",
     RATE_LIMIT_ORDERS: "0",
@@ -323,7 +323,7 @@ const startPlatform = async (ground: Ground.Ground, { shape, profile, strategies
   try {
     for (const one of partsOf(shape, more.hasOrders)) {
       pids[one.part] = begin(one).pid ?? 0
-      // The others find their instruments in the store. The market's actors have stored them by then.
+      // The other processes find their instruments in the store, because the market's actors have stored them by then.
       if (one.env["ACTOR_GROUPS"] !== "orders" && one.roles.includes("actors")) await allSubscribed(ground, around, isEnded, problem)
     }
     if (!(await ground.ports.until(() => ground.ports.ping.http(port, "/health/ready"), isEnded, readyMsMax)))

@@ -1,4 +1,4 @@
-/** What a process says each tenth of a second: which actors it runs, with their epochs. */
+/** A process's report every 100 ms: the actors that it runs, with their epochs. */
 export interface Beat {
   readonly process: string
   /** Its own clock; all processes are on one machine. */

@@ -1,4 +1,4 @@
-/** Who ran which actor when, from what the processes say. */
+/** Which process ran which actor when, from the processes' reports. */
 import * as Beat from "./Beat.ts"
 
 /** A beat of an actor. */
@@ -7,7 +7,7 @@ interface Seen {
   readonly atMs: number
   readonly epoch: number
 }
-/** A process that said nothing for longer runs nothing that counts. */
+/** A process without a report for this long is not counted. */
 const presentMs = 10 * Beat.everyMs
 
 export const make = () => {
@@ -38,24 +38,24 @@ export const make = () => {
     take,
     names: (): ReadonlyArray<string> => [...beats.keys()],
     processes: (): ReadonlyArray<string> => [...newest.keys()],
-    /** How many actors each process runs that has said something lately and runs any. */
+    /** The number of actors of each process that reported lately and runs any. */
     shares: (nowMs: number): ReadonlyMap<string, number> =>
       new Map(
         [...newest].flatMap(([process, { atMs, count }]) => (nowMs - atMs < presentMs && count > 0 ? [[process, count] as const] : []))
       ),
-    /** For how long no actor has come to another process. */
+    /** The time since an actor last moved to another process. */
     quietMs: (nowMs: number): number => nowMs - movedMs,
     /** The actors of a process, with their epochs. */
     holdings: (process: string): ReadonlyMap<string, number> =>
       new Map([...beats.keys()].flatMap((name) => (last(name)?.process === process ? [[name, last(name)?.epoch ?? 0] as const] : []))),
     holder: (name: string): string | undefined => last(name)?.process,
     epoch: (name: string): number => last(name)?.epoch ?? 0,
-    /** The longest time between two beats of an actor, from the last one before a time on. */
+    /** The longest time between two beats of an actor, counted from its last beat before `fromMs`. */
     silenceMs: (name: string, fromMs: number): number => {
       const of = since(name, fromMs)
       return of.reduce((longest, one, at) => (at === 0 ? 0 : Math.max(longest, one.atMs - (of[at - 1]?.atMs ?? 0))), 0)
     },
-    /** Beats under an older epoch after one under a newer, of all actors, from a time on. */
+    /** The number of beats with an older epoch after a newer one, of all actors, since `fromMs`. */
     doubles: (fromMs: number): number => {
       let count = 0
       for (const name of beats.keys()) {

@@ -1,4 +1,4 @@
-/** One process of the platform's placement, whose actors only say that they run, each tenth of a second. */
+/** One process of the platform's placement. Its actors only report every 100 ms that they run. */
 import { Config, Effect, Layer, Schedule } from "effect"
 import * as ActorGroups from "../../src/actors/placement/ActorGroups.ts"
 import * as Placement from "../../src/actors/placement/Placement.ts"
@@ -32,7 +32,8 @@ const beat = Effect.gen(function* () {
   const { nc } = yield* JetStream
   const process = yield* Config.string("BENCH_PROCESS")
   const send = Effect.sync(() => {
-    // As an actor does before it acts. It begins a beat with the time, so that a freeze in its middle is not hidden.
+    // It checks its lease, as an actor does before it acts. It reads the time first, so that a freeze in the middle of a beat is not
+    // hidden.
     const atMs = Date.now()
     const actors = [...running].flatMap(([name, lease]) => (lease.isHeld() ? [[name, lease.epoch] as const] : []))
     nc.publish(Beat.subject, JSON.stringify({ process, atMs, actors } satisfies Beat.Beat))

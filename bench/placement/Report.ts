@@ -5,7 +5,7 @@ import { type Entry, table } from "../Entry.ts"
 import * as Run from "./Run.ts"
 
 const file = "bench/reports/placement"
-/** A lease of 8 s, and a second in which the next process takes it. */
+/** A lease of 8 s, and one second until the next process takes it. */
 const silenceSecondsMax = 9
 const machineKind = `Node ${process.versions.node.split(".")[0]}, ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? "unknown processor"}`
 const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)

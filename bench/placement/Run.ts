@@ -1,4 +1,7 @@
-/** Three processes share 500 actors. One is killed, stopped or frozen: who ran what when, and how long nobody ran an actor. */
+/**
+ * Three processes share 500 actors, and one is killed, stopped or frozen. Measures which process ran which actor when, and how long no
+ * process ran an actor.
+ */
 import { randomBytes } from "node:crypto"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
@@ -17,21 +20,21 @@ const rounds = 3
 export const ttlSeconds = 8
 export const signals = ["SIGKILL", "SIGTERM", "SIGSTOP"] as const
 type Signal = (typeof signals)[number]
-/** Nothing moves any more when every actor ran in the same process for this long. */
+/** The placement is settled when every actor has run in the same process for this long. */
 const quietMs = 3_000
 const limitMs = 180_000
-/** A frozen process goes on this long after its actors run elsewhere. */
+/** A frozen process is continued this long after its actors run elsewhere. */
 const thawAfterMs = 3_000
 
 export interface Round {
   readonly signal: Signal
   /** Actors that ran in the process that got the signal. */
   readonly moved: number
-  /** Of these, how long nobody ran each, in seconds. */
+  /** How long no process ran each of these actors, in seconds. */
   readonly silence: { readonly median: number; readonly most: number }
-  /** The longest time that nobody ran an actor of another process, until each process ran actors again; seconds. */
+  /** The longest time for which no process ran an actor of the other processes, until each process ran actors again; seconds. */
   readonly othersSilence: number
-  /** Beats under an older epoch after one under a newer. */
+  /** The number of beats with an older epoch after a newer one. */
   readonly doubles: number
   /** Moved actors whose epoch did not grow. */
   readonly sameEpochs: number

@@ -1,4 +1,7 @@
-/** One fault after the other against the real platform: when it is noticed, when it is healed, and how many ticks the record lacks. */
+/**
+ * Makes one fault after another against the real platform, and measures when each is noticed, when it is healed, and how many ticks the
+ * record lacks.
+ */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { NatsConnection } from "nats"
 import WebSocket from "ws"
@@ -15,7 +18,10 @@ export const instruments = 500
 export const reloaded = 100
 /** Ticks of each instrument per second while the faults happen. */
 export const rate = 2
-/** The same during the reload: 30,000 a second of those that are there before it, or what a busy machine can send. */
+/**
+ * Ticks of each instrument per second during the reload, in order of preference: 30,000 a second of the earlier instruments, or less on a
+ * busy machine.
+ */
 const reloadRates = [60, 20, 6] as const
 const warmMs = 10_000
 /** How long a fault is given to heal. A mute socket is found after one to one and a half minutes. */
@@ -27,21 +33,21 @@ export const silentMsMin = 2_500
 
 export interface Outcome {
   readonly name: string
-  /** Seconds until an account's status or the health said it; null if it never did. */
+  /** Seconds until an account's status or the health showed the fault; null if they never did. */
   readonly noticedSeconds: number | null
   /** Seconds until every instrument that was silent for longer than `silentMsMin` ticked again; 0 if none was, null if some never did. */
   readonly healedSeconds: number | null
   /** The longest time that an instrument was without a packet in the record, seconds, of those that ticked before and after. */
   readonly silenceSeconds: number
-  /** Packets that the broker sent meanwhile to a client of its own, and those of them that the record lacks. */
+  /** Packets that the broker sent to the witness meanwhile, and how many of them the record lacks. */
   readonly sent: number
   readonly lost: number
 }
 export interface Reload {
   readonly seconds: number
-  /** The longest time that an instrument of before was without a packet in the record, seconds. */
+  /** The longest time for which an earlier instrument had no packet in the record, seconds. */
   readonly pauseSeconds: number
-  /** Ticks of the instruments of before in the record, and how often one or several are missing between two of an instrument. */
+  /** Ticks of the earlier instruments in the record, and how often ticks are missing between two of an instrument. */
   readonly ticks: number
   readonly holes: number
   /** Packets per second that the broker sent meanwhile. */
@@ -100,7 +106,7 @@ interface Recorded {
 const lastSeq = async (nc: NatsConnection): Promise<number> =>
   (await (await nc.jetstreamManager({ checkAPI: false })).streams.info("MD_FRAMES")).state.last_seq
 
-/** What came into the record behind a place. */
+/** The packets in the record after a sequence. */
 const recordedSince = async (nc: NatsConnection, seq: number): Promise<Recorded> => {
   const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"], opt_start_seq: seq + 1 })
   const packets = new Set<string>()
@@ -136,7 +142,7 @@ const silenceOf = ({ times }: Recorded, tokens: ReadonlyArray<number>, fromMs: n
   return longest / 1_000
 }
 
-/** Whether an account reports something else than that it streams, or the platform does not answer. */
+/** True if an account reports a state other than streaming, or if the platform does not answer. */
 const isTroubled = async ({ port }: Stage.Stage): Promise<boolean> => {
   try {
     const response = await fetch(`http://127.0.0.1:${port}/health`, {
@@ -164,7 +170,7 @@ interface Fault {
   readonly name: string
   readonly begin: (stage: Stage.Stage) => Promise<void>
   readonly end?: (stage: Stage.Stage) => Promise<void>
-  /** How long it lasts before `end`. */
+  /** How long the fault lasts before `end`. */
   readonly lastsMs?: number
 }
 const target = accounts[0]
@@ -271,7 +277,7 @@ interface Tick {
   readonly quantity: number
 }
 
-/** Of each instrument with a volume, the ticks that came into the record behind a place, in the order of its volume. */
+/** For each instrument with a volume, its ticks in the record after a sequence, ascending by volume. */
 const ticksSince = async (nc: NatsConnection, seq: number): Promise<ReadonlyMap<number, ReadonlyArray<Tick>>> => {
   const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"], opt_start_seq: seq + 1 })
   const columns = Frame.makeColumns()
@@ -287,14 +293,17 @@ const ticksSince = async (nc: NatsConnection, seq: number): Promise<ReadonlyMap<
         if (columns.kind[row] !== Frame.Kind.full || volume === 0) continue
         const of = found.get(token) ?? new Map<number, Tick>()
         found.set(token, of)
-        // The answer to a change of the mode repeats a tick.
+        // After a change of the mode the broker repeats a tick.
         if (!of.has(volume)) of.set(volume, { atMs: FrameHeader.receivedAtMs(header, row), volume, quantity })
       }
     }
   return new Map([...found].map(([token, of]) => [token, [...of.values()].sort((a, b) => a.volume - b.volume)]))
 }
 
-/** The simulator's ticks prove that none is missing: the day's volume grows by the quantity of each. */
+/**
+ * The number of holes. A tick's quantity shows a missing tick, because the simulator's volume of the day grows by the quantity of each
+ * tick.
+ */
 const holesIn = (ticks: ReadonlyArray<Tick>): number =>
   ticks.filter(({ quantity, volume }, at) => at > 0 && volume - quantity !== ticks[at - 1]?.volume).length
 

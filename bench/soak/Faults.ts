@@ -1,4 +1,6 @@
-/** Random faults of a soak, from a seed: of the broker's sockets, sessions and limits, and of NATS. Each ends by itself. */
+/**
+ * Random faults of a soak run, from a seed. They concern the broker's sockets, sessions and limits, and NATS. Each fault ends by itself.
+ */
 import { setTimeout as sleep } from "node:timers/promises"
 import { Random } from "../../src/simulator/Random.ts"
 
@@ -28,7 +30,7 @@ const ofSocket =
     const open = connections()
     if (open === 0) return
     const place = Math.floor(random.next() * open)
-    // Another connection may have closed meanwhile: then nobody has this place, and nothing happens.
+    // If another connection has closed meanwhile, no connection has this place, and nothing happens.
     await admin("POST", "/sockets/fail", { place, kind, ...(kind === "slow" ? { delay_ms: 200 } : {}) })
   }
 
@@ -66,7 +68,7 @@ export const all: Readonly<Record<string, Fault>> = {
   }
 }
 
-/** Makes one fault after the other until it is stopped. Answers how often each kind happened. */
+/** Makes faults one at a time until it is stopped. Returns how often each kind happened. */
 export const make = (hands: Hands, seed: number) => {
   const random = new Random(seed)
   const counts: Record<string, number> = Object.fromEntries(Object.keys(all).map((kind) => [kind, 0]))

@@ -1,6 +1,6 @@
 /**
- * The program itself, with one addition: on SIGUSR2 it collects its garbage and writes the bytes that are left into the file of SOAK_HEAP_FILE,
- * so that a soak tells growth from garbage.
+ * The program itself, with one addition: on SIGUSR2 it collects its garbage and writes the bytes that are left into the file of
+ * SOAK_HEAP_FILE, so that a soak run can distinguish growth from garbage.
  */
 import { renameSync, writeFileSync } from "node:fs"
 import "../../src/main.ts"

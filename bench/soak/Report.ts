@@ -7,12 +7,12 @@ import * as Run from "./Run.ts"
 import type * as Watch from "./Watch.ts"
 
 const file = "bench/reports/soak"
-/** Shares of an hour. */
+/** The largest growth of memory in an hour, as a share. */
 const growthPerHourMax = 0.05
-/** A handle that happens to be open when we look has not leaked. */
+/** The tolerance for handles that happen to be open at a look without having leaked. */
 const handlesMore = 2
 const fibersMore = 20
-/** A soak that proves the row. A shorter one only tries the program. */
+/** The least length of a run that proves the rows. A shorter one only tries the program. */
 export const minutesMin = 20
 
 const machineKind = `Node ${process.versions.node.split(".")[0]}, ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? "unknown processor"}`
@@ -32,14 +32,14 @@ const growthPerHour = (result: Run.Result): number => {
   return ((covariance / variance) * 3_600) / y
 }
 
-/** What TC-PERF-011 and TC-PERF-040 ask for: growth and leaks. */
+/** The rows about growth and leaks. */
 const rows = ["TC-PERF-011", "TC-PERF-040"] as const
 
 interface Finding {
   readonly name: string
   readonly ok: boolean
   readonly measured: string
-  /** Whether the rows of the behaviours ask for it. */
+  /** True if the rows of docs/behaviours.md require it. */
   readonly isOfRows: boolean
 }
 

@@ -17,13 +17,13 @@ const daysMax = 90
 /** Market seconds per second, and between two ticks of an instrument: a day takes about a minute. */
 export const speed = 900
 export const stepSeconds = 60
-/** How long what is on its way may take at the end. */
+/** How long messages on their way may take at the end. */
 const settleMs = 15_000
 const watchEveryMs = 1_000
-/** So many looks lie between two collections of garbage. */
+/** The number of looks between two garbage collections. */
 const collectEveryLooks = 15
 
-/** What is streamed during the whole run, and so compared with the truth minute by minute. */
+/** The instruments that are streamed during the whole run. Their bars are compared with the truth minute by minute. */
 export const symbols = ["NIFTY 50", "SENSEX", "M&M"] as const
 const isCompared = (tradingsymbol: string) => symbols.some((one) => one === tradingsymbol)
 
@@ -64,7 +64,7 @@ const problemsIn = (file: string): ReadonlyArray<string> =>
     .split("\n")
     .filter((line) => /"logLevel":"(ERROR|FATAL)"/.test(line))
 
-/** Every minute of the truth against the bars, and against the interruptions that the record states. */
+/** Compares every minute of the truth with the bars, and with the interruptions that the record states. */
 const compare = (truth: ReadonlyArray<TruthDay>, { bars, interruptions, lanes }: Watch.Heard, untilMs: number) => {
   const totals = { equal: 0, interrupted: 0, differences: [] as Array<Difference> }
   for (const { instruments } of truth)

@@ -1,4 +1,4 @@
-/** The real platform in a process of its own, with NATS, a database and the simulator, for runs in which things fail. */
+/** The real platform in a separate process, with NATS, a database and the simulator, for runs with faults. */
 import { randomBytes } from "node:crypto"
 import { writeFileSync } from "node:fs"
 import { mkdir } from "node:fs/promises"

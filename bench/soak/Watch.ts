@@ -12,10 +12,10 @@ export interface Handles {
   readonly atSeconds: number
   /** Resident memory, which garbage and fragments fill too. */
   readonly megabytes: number
-  /** What is left after a collection of garbage; not a number before the first one. */
+  /** Memory after a garbage collection; NaN before the first one. */
   readonly heapMegabytes: number
   readonly descriptors: number
-  /** Of these, the sockets. */
+  /** The number of sockets among the descriptors. */
   readonly sockets: number
   readonly fibers: number
 }
@@ -52,7 +52,7 @@ export const handlesOf = async (pid: number, metricsUrl: string, heapFile: strin
   }
 }
 
-/** Frames of an account that an older process published after a newer one: two owners at once. */
+/** Counts frames of an account that an older process published after a newer one, which would mean two owners at once. */
 export class Owners {
   readonly #newest = new Map<string, { epoch: number; incarnation: number }>()
   readonly #numbers = new Map<string, number>()
@@ -133,7 +133,7 @@ export interface Heard {
   readonly owners: Owners
 }
 
-/** Reads from now on until it is stopped. A read that a NATS outage ended goes on where it was. */
+/** Reads from now on until it is stopped. After a NATS outage a read continues at its place. */
 export const listen = async (nc: NatsConnection, symbols: ReadonlySet<string>) => {
   const heard: Heard = { bars: new Map(), lanes: new Map(), interruptions: new Interruptions(), owners: new Owners() }
   const read = async (stream: string, filterSubjects: ReadonlyArray<string>, take: (message: JsMsg) => void) => {

@@ -17,10 +17,10 @@ const path = (file: string) => join(process.cwd(), "bench/reports", file)
 
 const cores = (value: number): string => value.toFixed(2)
 
-/** What the strategies of a run cost one process: its processor time less that of the run without strategies. */
+/** The cost of a run's strategies in one process: its processor time less that of the run without strategies. */
 const added = (result: Run.Result, baseline: Run.Result, part: string): number => (result.cores[part] ?? 0) - (baseline.cores[part] ?? 0)
 
-/** The same, if every strategy had all its marks: a process that gets too little of the machine conflates them. */
+/** The cost if every strategy had all its marks. A process that gets too little processor time conflates marks. */
 const atFullRate = (result: Run.Result, baseline: Run.Result): number =>
   (added(result, baseline, "actors") * result.strategies * marksPerSecondMax) / result.marksPerSecond
 

@@ -1,4 +1,4 @@
-/** What many strategies cost, beside the same platform without any. */
+/** The cost of many strategies, compared with the same platform without any. */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Ground } from "../pipeline/Ground.ts"
 import * as Machine from "../pipeline/Machine.ts"
@@ -35,7 +35,7 @@ const valuesOf = (metrics: string, name: string): ReadonlyArray<number> =>
     .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
     .map((line) => Number(line.split(" ").at(-1)))
 
-/** Counts what passes on some subjects. */
+/** Counts the messages on some subjects. */
 const counting = ({ nc }: World.World, subject: string) => {
   const seen = { messages: 0, bytes: 0 }
   const subscription = nc.subscribe(subject, {

@@ -1,4 +1,4 @@
-/** A broker under test: where orders go, how its faults are asked for, and the truth about its orders. */
+/** A broker under test: its address, the control of its faults, and the true list of its orders. */
 import type * as Kite from "./Kite.ts"
 
 /** A fault in the form that the simulator's admin port takes. */
@@ -12,19 +12,19 @@ export interface Real {
 }
 
 export interface Control {
-  /** For the next requests of one account that change orders, or that read them. */
+  /** Adds faults for the next requests of one account that change orders, or that read them. */
   readonly add: (accountId: string, target: Target, faults: ReadonlyArray<Fault>) => Promise<unknown>
-  /** Takes back what waits for one account. */
+  /** Removes the faults that wait for one account. */
   readonly clearOf: (accountId: string) => Promise<unknown>
-  /** No fault, and an order book without lag. */
+  /** Removes all faults and the lag of the order book. */
   readonly clear: () => Promise<unknown>
-  /** Random faults of the requests that change orders. `share` is the part that fails, 0 to 1. */
+  /** Sets random faults of requests that change orders. `share` is the share that fails, 0 to 1. */
   readonly scatter: (scatter: { readonly seed: number; readonly share: number; readonly among: ReadonlyArray<Fault> }) => Promise<unknown>
-  /** New orders are hidden in the order book for so long. */
+  /** Hides new orders from the order book for this long. */
   readonly lag: (lagMs: number) => Promise<unknown>
   /** How often each kind of fault has happened. */
   readonly applied: () => Promise<Readonly<Record<string, number>>>
-  /** Every order there is, also one that the order book does not show yet. */
+  /** All orders, including those that the order book does not show yet. */
   readonly orders: () => Promise<ReadonlyArray<Real>>
 }
 

@@ -36,7 +36,7 @@ export const wrongs: ReadonlyArray<Wrong> = [
 export interface Case {
   readonly number: number
   readonly unknown: "park" | "resend"
-  /** The process is killed at these steps, one after the other, and started again. */
+  /** The process is killed at each of these steps in turn, and started again. */
   readonly kills: ReadonlyArray<Step>
   readonly wrongs: ReadonlyArray<Wrong>
 }
@@ -61,10 +61,10 @@ type Part = readonly [unknown: Case["unknown"], troubles: ReadonlyArray<Trouble>
 const numbered = (...parts: ReadonlyArray<Part>): ReadonlyArray<Case> =>
   parts.flatMap(([unknown, troubles]) => troubles.map((trouble) => ({ ...trouble, unknown }))).map((one, number) => ({ ...one, number }))
 
-/** Everything alone and in pairs; where an unknown outcome is sent again, each kill with each fault. */
+/** All kills and faults alone and in pairs. With `resend`, each alone and each kill with each fault. */
 export const all = numbered(["park", [...alone, ...pairs]], ["resend", [...alone, ...killAndWrong]])
 
-/** Each kill and each fault alone, and each kill with the fault that hurts most. */
+/** Each kill and each fault alone, and each kill with the most harmful fault. */
 export const short = numbered([
   "park",
   [...alone, ...killAndWrong.filter(({ wrongs: [wrong] }) => wrong?.name === "accepted, reply dropped")]

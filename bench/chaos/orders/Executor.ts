@@ -1,6 +1,6 @@
 /**
  * A process that places orders and can be killed at any step. `protocol` runs the decider of production over a journal; `naive` does what
- * many programs do: it sends again when it hears nothing, and keeps the key afterwards.
+ * many programs do: it sends again when no answer comes, and saves the key only afterwards.
  */
 import { createHash } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -30,12 +30,12 @@ export interface Options {
   /** Orders in flight at once. */
   readonly lanes: number
   readonly killAt: Step | null
-  /** The process is killed this long after it has passed so many steps, of any orders. */
+  /** The process is killed `ms` after it has passed `steps` steps, over all orders. */
   readonly killAfter: { readonly steps: number; readonly ms: number } | null
   readonly policy: OrderDecider.Policy
 }
 
-/** What the journal keeps of an order. */
+/** The journal's entry of an order. */
 export interface Entry {
   readonly status: Task.Status
   readonly orderId: string | null
@@ -58,7 +58,7 @@ interface Process extends Options {
   readonly entries: Journal.Journal<Entry>
   readonly epoch: number
   authorization: string
-  /** The reading that runs, or the last one. */
+  /** The present reading, or the last one. */
   reading: Promise<unknown>
   /** The reading that begins when that one has ended. */
   nextReading: Promise<Book> | null
@@ -67,7 +67,7 @@ interface Process extends Options {
 const kill = (): void => void process.kill(process.pid, "SIGKILL")
 let passed = 0
 
-/** Dies here if this is the step. */
+/** Kills the process if it is to die at this step. */
 const point = ({ killAfter, killAt }: Options, step: Step): void => {
   if (killAt === step) kill()
   if (killAfter !== null && ++passed === killAfter.steps) setTimeout(kill, killAfter.ms)
@@ -168,7 +168,7 @@ const naive = async (of: Process, order: Order): Promise<void> => {
   save("DEAD_LETTER", null)
 }
 
-/** Places all orders; tasks that the journal has go on where they were. */
+/** Places all orders. Tasks in the journal continue from their saved state. */
 export const main = async (options: Options): Promise<void> => {
   const entries = Journal.open<Entry>(options.journal)
   const epoch = 1 + Math.max(0, ...[...entries.newest.values()].map((entry) => entry.epoch))

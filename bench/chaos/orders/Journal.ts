@@ -9,7 +9,7 @@ export interface Journal<A> {
 
 const linesOf = (file: string): ReadonlyArray<string> => (existsSync(file) ? readFileSync(file, "utf8").split("\n") : [])
 
-/** A kill can cut a line, and what it said was never acted on. A whole line ends with its length. */
+/** Reads a line. A complete line ends with its length. A kill can cut a line, but the executor never acted on a line that was cut. */
 const entryOf = <A>(line: string): { readonly key: string; readonly value: A } | undefined => {
   const at = line.lastIndexOf(" ")
   return at > 0 && line.slice(at + 1) === String(at) ? JSON.parse(line.slice(0, at)) : undefined

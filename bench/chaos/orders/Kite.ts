@@ -7,7 +7,7 @@ export interface Account {
   readonly accountId: string
   readonly apiKey: string
   readonly apiSecret: string
-  /** Of a broker where a person has to sign in. */
+  /** For a broker where a person has to sign in. */
   readonly accessToken?: string | undefined
 }
 
@@ -24,7 +24,7 @@ interface Answer {
   readonly body: string
 }
 
-/** One HTTP exchange. It fails if no answer comes in time. `onWritten` runs when all bytes have left. */
+/** One HTTP exchange. It fails if no answer comes in time. `onWritten` runs when all bytes were written. */
 const exchange = (
   url: string,
   options: { readonly method: string; readonly headers: Record<string, string>; readonly body?: string; readonly timeoutMs: number },
@@ -47,11 +47,11 @@ const exchange = (
     sent.end(body)
   })
 
-/** A login is no part of what is tested, so a busy machine gets time for it. */
+/** The test does not measure the login, so a busy machine gets a long time for it. */
 const loginMsMax = 120_000
 
 /**
- * Answers the value of the Authorization header. An account without an access token signs in at a broker that consents at once, as the
+ * Returns the value of the Authorization header. An account without an access token signs in at a broker that consents at once, as the
  * simulator does.
  */
 export const login = async (root: string, { accessToken, apiKey, apiSecret }: Account): Promise<string> => {
@@ -76,7 +76,7 @@ const headersOf = (authorization: string) => ({
   "content-type": "application/x-www-form-urlencoded"
 })
 
-/** Places a limit order, and says what came back. */
+/** Places a limit order, and returns the reply. */
 export const place = async (
   root: string,
   authorization: string,
@@ -131,7 +131,7 @@ export const readBook = async (
     const rows: ReadonlyArray<BookRow> = JSON.parse(answer.body).data
     return new Map(rows.flatMap(({ order_id, tag }) => (tag === null ? [] : [[tag, order_id] as const])).toReversed())
   } catch {
-    // A reading that fails says nothing, so the caller reads again.
+    // A failed reading shows nothing, so the caller reads again.
     return "failed"
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Stands between executors and a broker that has no faults on request. It passes every request on, makes the faults itself, and hides new
- * orders from the order book for the lag. The broker's own order books are the truth.
+ * A relay between executors and a broker that cannot make faults on request. It passes requests on, makes the faults itself, and hides new
+ * orders from the order book for the lag. The broker's own order books show the true orders.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -51,7 +51,7 @@ const targetOf = ({ method, url = "" }: IncomingMessage): Faults.Target | undefi
   return path === "/orders" || path === "/trades" || path.startsWith("/orders/") ? "read" : undefined
 }
 
-/** Headers that pass, of requests and of answers. A body passes as text, without compression. */
+/** Headers of requests and of answers that are passed on. A body is passed on as text, without compression. */
 const sentOn = ["authorization", "x-kite-version", "content-type"] as const
 const answeredOn = ["content-type", "location"] as const
 
@@ -145,7 +145,7 @@ export const open = async (target: string, accounts: ReadonlyArray<Kite.Account>
     else await failed(fault, carryOut, response)
   }
   const server = createServer((request, response) => {
-    // What the broker did not answer is a lost answer.
+    // If the broker did not answer, the executor gets no answer either.
     handle(request, response).catch(() => response.destroy())
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))

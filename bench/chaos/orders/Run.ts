@@ -21,7 +21,7 @@ export interface Ground {
   readonly policy: OrderDecider.Policy
 }
 
-/** New orders are hidden for so long. */
+/** New orders are hidden from the order book for this long. */
 export const lagMs = 300
 
 const realOrders = async ({ control }: Broker.Broker): Promise<ReadonlyMap<string, ReadonlyArray<string>>> => {
@@ -89,7 +89,7 @@ export interface Verdict {
   readonly problem: string | null
 }
 
-/** A parked order claims nothing: a person decides it. */
+/** How an entry differs from the broker's orders. A parked order claims nothing, because a person decides it. */
 const problemOf = (entry: Executor.Entry | undefined, orders: ReadonlyArray<string>): string | null => {
   if (orders.length > 1) return `${orders.length} orders`
   if (entry === undefined) return "no result"
@@ -138,7 +138,7 @@ export const cases = async (
     }
   }
   await Promise.all(broker.accounts.map(work))
-  // What was accepted late must be there before it is counted.
+  // Orders that are accepted late must exist before the orders are counted.
   await sleep(Cases.lateMs + lagMs)
   const real = await realOrders(broker)
   return all.map((one) => {
@@ -160,7 +160,7 @@ export interface RandomResult {
 }
 
 const share = 0.15
-/** A process is killed after so many steps, and up to so many milliseconds later, so at any instant. */
+/** A process is killed after a random number of steps and up to `msMax` later, so at any instant. */
 const killAfter = { stepsMin: 20, stepsMax: 400, msMax: 20 } as const
 /** Orders of an account in flight at once. Most of them wait for the horizon. */
 const lanes = 8
@@ -173,7 +173,7 @@ export interface Plan {
   readonly accounts: number
 }
 
-/** Runs one account's orders to their end. Its process is killed and started again all the while. Returns the number of kills. */
+/** Runs one account's orders to their end, while its process is killed and started again repeatedly. Returns the number of kills. */
 const runKilled = async (program: string, options: Omit<Executor.Options, "killAfter">, random: Random): Promise<number> => {
   const { msMax, stepsMax, stepsMin } = killAfter
   for (let kills = 0; ; kills++) {
@@ -183,7 +183,10 @@ const runKilled = async (program: string, options: Omit<Executor.Options, "killA
   }
 }
 
-/** Many orders of every account at once, with random kills and faults. Both follow from the seed; what runs at the same time does not. */
+/**
+ * Many orders of every account at once, with random kills and faults. Kills and faults follow from the seed, but the interleaving of
+ * processes does not.
+ */
 export const random = async (ground: Ground, plan: Plan): Promise<RandomResult> => {
   const { broker, folder, policy, program } = ground
   const { count, mode, seed } = plan

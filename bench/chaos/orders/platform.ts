@@ -1,4 +1,4 @@
-/** The platform's program, which kills itself with kill -9 when an order task comes to a step for the nth time: CHAOS_KILL_AT=saved:2. */
+/** The platform's program. It kills itself with SIGKILL when an order task reaches a step for the nth time: CHAOS_KILL_AT=saved:2. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Config, Effect, Layer, Logger, LogLevel } from "effect"
 import * as Steps from "../../../src/actors/orders/Steps.ts"
