@@ -27,9 +27,10 @@ const simulator = (port?: number) =>
     ...(port === undefined ? {} : { port })
   })
 
-/** Tokens that live for the length of the test. */
+/** Budgets without limits. */
 const budgets = Layer.succeed(Budgets, { of: () => () => (self) => self, limited: () => Effect.void, limitedForMs: () => 0 })
 const logins = Layer.succeed(AutomaticLogins, { of: () => (_, login) => login })
+/** Tokens that live for the length of the test. */
 const tokens = Layer.succeed(Tokens, { nowMs: () => 0, diesAtMs: () => null })
 
 /** An accounts file as `npm start` writes it. */
@@ -203,7 +204,7 @@ describe("Broker against the simulator", () => {
     })
   )
 
-  it.scopedLive("accounts come, change and go with their file, and no other account notices", () =>
+  it.scopedLive("accounts are added, changed and removed with their file, and other accounts are not affected", () =>
     Effect.gen(function* () {
       const { url, stats } = yield* simulator()
       const path = join(inject("backends").folder, "broker-runtime.json")
@@ -245,7 +246,7 @@ describe("Broker against the simulator", () => {
     })
   )
 
-  it.scopedLive("a session that takes the place of another reaches every process, none signs in, and connections of the old one end", () =>
+  it.scopedLive("a session that replaces another reaches every process, no process signs in, and connections of the old session end", () =>
     Effect.gen(function* () {
       const path = join(inject("backends").folder, "broker-replaced.json")
       // Nothing listens there: a process that signed in by itself would fail.

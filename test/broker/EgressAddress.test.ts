@@ -6,14 +6,14 @@ import * as KiteSocket from "../../src/broker/KiteSocket.ts"
 import * as Orders from "../../src/broker/orders/Orders.ts"
 import { account, eventually, httpServer, sessionOf, socketServer } from "./KiteServer.ts"
 
-/** Another address of every machine. */
+/** A second address that every machine has. */
 const second = "127.0.0.2"
 /** RFC 5737: an address of no machine. */
 const foreign = "192.0.2.1"
 
 const profile = { user_id: "AB1234", user_name: "A", broker: "Z", exchanges: [], products: [] }
 
-/** An account with this address at servers that note from where they are called. */
+/** An account with this address, at servers that note the address of each caller. */
 const called = (localAddress: string) =>
   Effect.gen(function* () {
     const from: Array<string> = []

@@ -81,7 +81,7 @@ describe("KiteSession", () => {
         yield* session.look
         assert.strictEqual((yield* Effect.flip(profile))._tag, "InvalidCredentials")
       }
-      assert.strictEqual(state.calls, before, "the night is without a call")
+      assert.strictEqual(state.calls, before, "no call is made during the night")
       assert.isNull(socket.unsafePoll())
       assert.strictEqual(logs.lines.filter((line) => line.includes("needs a new login")).length, 1)
 
@@ -110,7 +110,7 @@ describe("KiteSession", () => {
     })
   )
 
-  it.scopedLive("a token that is refused in the middle of the day is dead: it is tried once", () =>
+  it.scopedLive("a token that is refused before its death counts as dead: it is tried only once", () =>
     Effect.gen(function* () {
       const { state, session, profile } = yield* world("REFUSED")
       yield* profile
@@ -186,7 +186,7 @@ describe("KiteSession", () => {
       const ended = Effect.gen(function* () {
         const token = yield* session.token
         state.valid = "elsewhere"
-        // Requests of an account keep a distance.
+        // The client leaves a pause between an account's requests.
         yield* TestClock.adjust("2 seconds")
         return yield* Effect.either(session.renew(token))
       })
@@ -213,7 +213,7 @@ describe("KiteSession", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.scopedLive("a request token is exchanged once, though the caller that needed it went away meanwhile", () =>
+  it.scopedLive("a request token is exchanged once, even if its caller is interrupted meanwhile", () =>
     Effect.gen(function* () {
       const arrived = yield* Deferred.make<void>()
       let answer: () => void = () => {}

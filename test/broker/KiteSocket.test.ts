@@ -240,7 +240,7 @@ describe("KiteSocket", () => {
         Effect.map(TestClock.currentTimeMillis, (nowMs) => asked.push(nowMs)),
         addressOf(server.url)
       )
-      // The handshake takes real time while the test's clock runs ahead.
+      // The handshake takes real time while the test's clock runs faster, so its timeout is long.
       const settings = { handshakeTimeoutMs: 3_600_000 }
       const socket = yield* KiteSocket.make({ account: "A1", address, events: recorder().events, settings })
       socket.set(wanted([1, "full"]))

@@ -21,7 +21,7 @@ interface Quote {
 }
 const levels = (of: ReadonlyArray<Frame.Level>, scale: number) =>
   of.map(({ price, quantity }) => `${Math.round(price * scale)}x${quantity}`)
-/** Everything of a state that a tick changes, so that two states in one answer would make a third. */
+/** All values that a tick changes, so that an answer that mixes two states would look like a third state. */
 const stateOf = (row: Frame.FullFields): string =>
   [row.lastPrice, row.volume, row.buyQuantity, row.sellQuantity, row.high, row.low, ...levels(row.bids, 1), ...levels(row.asks, 1)].join()
 const stateOfQuote = (quote: Quote): string => {
@@ -74,7 +74,7 @@ describe("Concurrent readers of the simulated market", () => {
           Array.from({ length: readers }, () => read),
           { concurrency: "unbounded" }
         )
-        // What the market had when it was read has arrived when a later state of each instrument has.
+        // A state that was read has arrived at the socket once a later state of the same instrument has arrived.
         const counts = new Map(tokens.map((token) => [token, one.packets.filter((packet) => packet.token === token).length]))
         yield* until("later states", () =>
           [one, two].every((client) =>

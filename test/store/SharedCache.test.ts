@@ -140,7 +140,7 @@ describe("SharedCache", () => {
         const before = one.computed()
         for (const m of [501, 502, 501, 502]) assert.strictEqual(yield* one.get(m), m * m)
         assert.strictEqual(one.computed(), before + 2)
-        // A clearing that Redis misses is made up for before the first read afterwards.
+        // A clear that Redis missed is repeated before the first read afterwards.
         yield* one.clear
         yield* Effect.promise(() => door.start())
         yield* until(
@@ -162,7 +162,7 @@ describe("SharedCache", () => {
         const startedMs = performance.now()
         for (let n = 0; n < questions; n++) yield* one.get(n)
         assert.strictEqual(one.computed(), questions)
-        // Without the rest, 200 questions would wait 50 ms each.
+        // Without the pause, 200 questions would wait 50 ms each.
         assert.isBelow(performance.now() - startedMs, (questions * 50) / 2)
       }).pipe(Effect.scoped)
   )

@@ -196,7 +196,7 @@ const redirections = (name: string, victim: string): ReadonlyArray<readonly [ver
   ]
 }
 
-/** A consumer, and how far it is. */
+/** A consumer and its position. */
 interface Held {
   readonly name: string
   readonly own: ConsumerConfig
@@ -204,7 +204,7 @@ interface Held {
   readonly num_pending: number
 }
 
-/** The settings, contents and readers of every stream. An attack must not change them. */
+/** The settings, contents and consumers of every stream. An attack must not change them. */
 const standing = (jsm: JetStreamManager) =>
   Effect.promise(async () => {
     const found: Array<{
@@ -246,7 +246,7 @@ const attack = (nc: NatsConnection) =>
       await nc.flush()
     }
   })
-/** Waits until the server has done all that an attacker with JetStream asked for. */
+/** Waits until the server has handled all requests of an attacker who uses JetStream. */
 const attacked = (nc: NatsConnection) =>
   Effect.promise(async () => {
     // At the account's limit of consumers the last attacks would be refused for that reason.
@@ -344,7 +344,7 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
         yield* until("the victim hears its own subject", () => ofVictim.has("strat.m2m.demo.777"))
         yield* Effect.promise(() => attacker.flush())
         assert.deepStrictEqual([...own], [])
-        // It may not even listen where answers arrive, so it can ask for nothing.
+        // It may not listen on any inbox, so it cannot use requests.
         const answers = yield* Effect.forEach(["STREAM.NAMES", "STREAM.INFO.STRAT", "DIRECT.GET.STRAT"], (verb) =>
           Effect.promise(() =>
             attacker.request(`$JS.API.${verb}`, "", { timeout: answerMs }).then(
@@ -431,7 +431,7 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
 
         const gateway = yield* connectAs("gateway")
         yield* Effect.promise(async () => {
-          // These subjects take any body from it. From there it must not get any further.
+          // These subjects take any body from it. The body must not get from there to any other subject.
           for (const subject of ["ctl.changed.forged", "ctl.ask.forged", "ord.cmd.forged"]) gateway.publish(subject, forged)
           for (const victim of victims.filter((one) => !one.startsWith("$JS.API."))) {
             if (!isOpen(victim)) gateway.publish(victim, forged)

@@ -103,7 +103,7 @@ layer(Layer.scoped(Server, natsServer), { excludeTestServices: true })("Callout"
       yield* Effect.promise(() => engine.drain())
       yield* until("the owner hears it", () => got.includes("still here"))
       assert.deepStrictEqual(events, [])
-      // It is answered again as soon as somebody answers.
+      // Logins succeed again as soon as a process answers them.
       yield* openDoor(doorOfNames())
       yield* connectOwner("u1")
     })

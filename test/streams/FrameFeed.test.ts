@@ -82,7 +82,7 @@ const assertAll = (members: ReadonlyArray<Member>, record: ReadonlyArray<Message
 
 layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("FrameFeed", (it) => {
   for (const seed of [1, 2, 3]) {
-    it.scoped(`members that join anywhere while a publisher runs get all behind their start, in order, once (${seed})`, () =>
+    it.scoped(`members that join at any place while a publisher runs get everything after their start, in order, once (${seed})`, () =>
       Effect.gen(function* () {
         const random = dice(seed)
         const { feed, putMany } = yield* feeding

@@ -292,7 +292,7 @@ layer(backend, { excludeTestServices: true })("OrderedRead", (it) => {
   )
 
   for (const start of ["New", "LastPerSubject"] as const) {
-    it.scoped(`${start} of nothing stays that instant over a break before the first message`, () =>
+    it.scoped(`${start} of an empty stream keeps its start over a break before the first message`, () =>
       Effect.gen(function* () {
         const server = yield* Server
         const { isConnected } = yield* JetStream

@@ -4,7 +4,7 @@ import { NatsError } from "../../src/streams/JetStream.ts"
 import * as Patience from "../../src/streams/Patience.ts"
 
 const lost = new NatsError({ op: "look up", cause: new Error("no answer") })
-/** How long a question to a server that is away takes. */
+/** The time limit of a question to a server that is away. */
 const limitMs = 5_000
 
 /** A connection that the test loses, and a question that fails after its time limit while `answers` is false. */
@@ -66,7 +66,7 @@ describe("waiting for NATS", () => {
     })
   )
 
-  it.effect("does not wait when nobody wants the answer, nor after another error, and asks a second question where one is named", () =>
+  it.effect("waits for no unwanted answer, nor after another error, and asks the second question if there is one", () =>
     Effect.gen(function* () {
       const { state, patiently, question } = server()
       assert.strictEqual((yield* timed(patiently({ ...always, isWanted: () => false }, question))).end._tag, "Left")

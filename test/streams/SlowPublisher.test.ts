@@ -19,7 +19,7 @@ const minuteMs = 60_000
 const names = { exchange: "NSE", underlying: "NIFTY" }
 const subject = Subjects.Frame.at(names)
 
-/** A publisher as a process of its own has it: its connection, and no peers. */
+/** A publisher as in a separate process, with its own connection and no peers. */
 const publisher = (account: string) =>
   Effect.gen(function* () {
     const server = yield* Server

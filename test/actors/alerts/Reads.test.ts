@@ -44,7 +44,7 @@ const create = Effect.flatMap(AlertRepo, (repo) =>
   })
 )
 
-/** The reads of the stream of marks: their filters, and how many messages each has got. */
+/** The reads of the stream of marks: their filters, and the number of messages that each got. */
 const reads = Effect.flatMap(JetStream, ({ jsm }) =>
   Effect.promise(async () => {
     const page = await jsm.consumers.list(Subjects.Mark.stream).next()
@@ -56,7 +56,7 @@ const reads = Effect.flatMap(JetStream, ({ jsm }) =>
 )
 
 layer(World, { excludeTestServices: true })("what alerts read", (it) => {
-  it.effect("marks of strategies that no alert looks at are not read", () =>
+  it.effect("marks of strategies without an alert are not read", () =>
     Effect.scoped(
       Effect.gen(function* () {
         const repo = yield* AlertRepo
@@ -74,7 +74,7 @@ layer(World, { excludeTestServices: true })("what alerts read", (it) => {
         for (let n = 0; n < 20; n++) yield* publish(8, 1_000 + n)
         yield* publish(7, 200)
         yield* until("it fires", () => Effect.map(repo.events(owner, alert.alertId, 9, 0), ({ total }) => total === 1))
-        // The mark from before the alert may be looked at to recognise a repetition.
+        // The mark from before the alert may be read, to recognise duplicates.
         const [read] = yield* reads
         assert.deepStrictEqual(read?.filters, [markOf(7)])
         assert.isAtMost(read?.delivered ?? 0, 2)

@@ -63,7 +63,7 @@ const rules: ReadonlyArray<Rule> = [
   [{ ...ofChain, field: "atm_iv" }, "below", 0.14, 0.001, 0],
   [ofStrategy, "crosses_above", 100, 10, 0]
 ]
-/** What only the last messages reach: when these alerts have fired, everything before was decided. */
+/** Alerts that only the last messages fire. When they have fired, all earlier messages were decided. */
 const ends: ReadonlyArray<Rule> = [
   [{ ...ofIndex, field: "last_price" }, "above", 90_000, 0, 0],
   [{ ...ofOption, field: "iv" }, "above", 0.9, 0, 0],
@@ -103,11 +103,11 @@ const stretch = () => {
 interface Published {
   readonly subject: string
   readonly seq: number
-  /** By token for a frame, else one message. */
+  /** For a frame one value by token, for other inputs one message. */
   readonly values: (on: Watch) => ReadonlyArray<{ readonly value: Money.Decimal; readonly asOf: string }>
 }
 
-/** Publishes the stretch as the ticker and the deciders do, each third frame twice; answers what was published. */
+/** Publishes the stretch as the ticker and the deciders do, every third frame twice. Returns what was published. */
 const publish = (recorder: Recorder) =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
@@ -173,7 +173,7 @@ const publish = (recorder: Recorder) =>
     return published
   })
 
-/** What the rule says of the published values, without the actor: a message fires once. */
+/** The expected events: the rule applied to the published values, without the actor. A message fires an alert at most once. */
 const expected = (published: ReadonlyArray<Published>, [watch, condition, threshold, hysteresis, cooldownS]: Rule) => {
   const rule = { condition, threshold: new Money.Decimal(threshold), hysteresis: new Money.Decimal(hysteresis), repeat: true, cooldownS }
   const subject = subjectOf({ owner: "u1", watch })
@@ -225,7 +225,7 @@ const standings = Effect.flatMap(
   SqlClient.SqlClient,
   (sql) => sql`SELECT alert_id::int, state, fired_at, input_seq::int FROM alerts ORDER BY alert_id`
 )
-/** Everything as it was before the stretch, from the saved rows: what a run finds that was killed there. */
+/** Restores the saved rows from before the stretch, as a run finds them that was killed there. */
 const back = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`UPDATE alerts SET (state, fired_at, input_epoch, input_seq) =
@@ -246,7 +246,7 @@ const running = Effect.gen(function* () {
   return yield* Effect.all(actors, { concurrency: "unbounded", discard: true })
 })
 
-/** The actors are killed at every third write, and right after every next one: the write is done, and they do not know. */
+/** The actors are killed before every third write, and right after the next one, when the write is done but they have not learned it. */
 const killedAgainAndAgain = Effect.gen(function* () {
   const repo = yield* AlertRepo
   let writes = 0

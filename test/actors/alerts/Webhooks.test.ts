@@ -12,7 +12,7 @@ interface Received {
   readonly body: string
 }
 
-/** A receiver that answers with the given status, and what it got. */
+/** A receiver that answers with the given status, and the requests that it got. */
 const receiver = (status: number, headers: Record<string, string> = {}) =>
   Effect.gen(function* () {
     const received: Array<Received> = []
@@ -104,7 +104,7 @@ describe("webhooks", () => {
     )
   })
 
-  it("pauses grow up to an hour and end", () => {
+  it("pauses grow with each attempt, and the last attempt has none after it", () => {
     const pauses = Array.from({ length: AlertWebhooks.attemptsMax }, (_, at) => AlertWebhooks.againInS(at + 1))
     assert.deepStrictEqual(pauses, [10, 20, 40, 80, 160, 1_280, 2_560, null])
   })

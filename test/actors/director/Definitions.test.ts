@@ -47,7 +47,7 @@ describe("Definitions", () => {
       ],
       [subject, Subjects.StrategyDefinition.encode(definition(...unpriced))]
     ])
-  /** The messages of the strategy's two subjects: the sequences of its definitions, and the announcements of them. */
+  /** The strategy's messages: the sequences of its definitions, and their announcements. */
   const found = Effect.gen(function* () {
     const { js } = yield* JetStream
     const read = (stream: string, filter: string) =>
@@ -94,7 +94,7 @@ describe("Definitions", () => {
   )
 
   it.live(
-    "the next director announces what a dead one wrote and did not announce; a replaced director announces nothing",
+    "the next director announces a definition that a dead one wrote without announcing it; a replaced director announces nothing",
     () =>
       Effect.gen(function* () {
         const open = yield* Definitions.make
@@ -116,7 +116,7 @@ describe("Definitions", () => {
   )
 
   it.live(
-    "a strategy that is no longer wanted gets one last definition, also from a director that started later, and a new one if it is wanted again",
+    "a strategy that is no longer wanted gets one last definition, even from a director that started later, and a new one if it is wanted again",
     () =>
       Effect.gen(function* () {
         const open = yield* Definitions.make
@@ -203,7 +203,7 @@ describe("Definitions", () => {
         const others = Array.from({ length: 1_000 }, (_, at) => of(`u${at % 50}`, at + 1, 4))
         const hostile = of("mallory", 5_000, 10_000)
         const director = (yield* Definitions.make)(ours)
-        // The hostile one is the first that the director reaches.
+        // The oversized strategy is the first that the director reaches.
         yield* director.settle(new Map([hostile, ...others]), "r1")
         assert.strictEqual(yield* countOf("MD_FRAMES", "strat.def.>"), 1_000)
         assert.strictEqual(yield* countOf("MD_FRAMES", "strat.def.mallory.>"), 0)
@@ -215,7 +215,7 @@ describe("Definitions", () => {
   )
 
   it.live(
-    "BE-ISO-02 a definition that is published again by redelivery, and one of a director that knows an older one, change nothing",
+    "BE-ISO-02 a definition that is redelivered, and one of a director that knows only an older definition, change nothing",
     () =>
       Effect.gen(function* () {
         const { jsm, nc } = yield* JetStream

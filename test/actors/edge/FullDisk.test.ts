@@ -74,7 +74,7 @@ const database = Effect.gen(function* () {
   yield* run(`CREATE DATABASE ${name}${isFull ? ` TABLESPACE ${name}` : ""}`)
   const url = new URL(server.url)
   url.pathname = `/${name}`
-  /** Without a disk of its own, a trigger gives the same answer to each write. */
+  /** Where no small disk can be made, a trigger refuses each write with the same error. */
   const inside = (statement: string) =>
     Effect.flatMap(SqlClient.SqlClient, (one) => one.unsafe(statement)).pipe(
       Effect.provide(PgClient.layer({ url: Redacted.make(url.href), maxConnections: 1 })),

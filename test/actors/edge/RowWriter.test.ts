@@ -73,7 +73,7 @@ const bar = (token: number, of: Partial<Bar.Bars["bars"][number]> = {}) =>
     return publish(barSubject(token), Subjects.Bars.encode(body))
   })
 
-/** Waits until the consumer has read everything and there are this many dead letters. Answers their reasons, sorted. */
+/** Waits until the consumer has read everything and there are this many dead letters. Returns their reasons, sorted. */
 const done = (stream: string, durable: string, letters: number) =>
   Effect.gen(function* () {
     const { js, jsm } = yield* JetStream
@@ -248,7 +248,7 @@ describe("Writers", () => {
         await jsm.consumers.delete("STRAT", durable)
         return jsm.consumers.add("STRAT", push)
       }
-      // The writer may have made its consumer again in between.
+      // The writer may have made its consumer again meanwhile.
       await replace().catch(replace).catch(replace)
     }
   }

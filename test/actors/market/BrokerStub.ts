@@ -1,4 +1,4 @@
-/** Stands for the broker, its accounts and the market's time in tests of the actors that ask them. */
+/** A stub of the broker, its accounts and market time, for tests of actors that use them. */
 import { Effect, Either, Layer } from "effect"
 import { Accounts } from "../../../src/broker/Accounts.ts"
 import { Broker } from "../../../src/broker/Broker.ts"

@@ -28,7 +28,7 @@ interface Quote {
 }
 interface Handles {
   readonly setMarket: (ist: string) => void
-  /** Serves a quote, and waits until the actor has used one that it asked for afterwards. */
+  /** Serves a quote, and waits until the actor has used a quote that it requested afterwards. */
   readonly quoted: (quote: Quote) => Effect.Effect<void>
   /** Keys of all requests so far. */
   readonly asked: ReadonlyArray<ReadonlyArray<string>>
@@ -127,7 +127,7 @@ describe("SettlementPrices", () => {
         const changed = yield* Deferred.make<string>()
         nc.subscribe("ctl.changed.>", { callback: (_, { subject }) => void Deferred.unsafeDone(changed, Effect.succeed(subject)) })
         yield* Effect.promise(() => nc.flush())
-        // A quote without a time, one of zero, and yesterday's prove nothing of today's close.
+        // A quote without a time, a quote of zero, and yesterday's quote do not show today's close.
         yield* quoted({ last_price: 24_550.35, close: 24_400, at: null })
         yield* quoted({ last_price: 0, close: 24_400, at: `${expiry}T15:35:00` })
         yield* quoted({ last_price: 24_400, close: 24_300, at: "2026-08-24T15:35:00" })

@@ -15,7 +15,7 @@ const stepMs = 5_000
 
 describe("An underlying that stops on a connection whose other instruments tick", () => {
   it.scopedLive(
-    "TC-WSP-030 BE-REC-02 is found after a minute, comes again on a new connection, and its record is interrupted since its own last packet",
+    "TC-WSP-030 BE-REC-02 is found after a minute, streams again on a new connection, and its record is interrupted from its own last packet on",
     () =>
       Effect.gen(function* () {
         const simulator = yield* Simulator.make({

@@ -113,7 +113,7 @@ describe("SubscriptionActor", () => {
           const subscriptions = yield* SubscriptionRepo
           const windows = yield* WindowRepo
           const { windowId } = Option.getOrThrow(yield* windows.create(niftyWindow))
-          // Only another underlying's state is there, which is refused, so the spot comes from the broker: 24,490.
+          // The only published state is of another underlying and is refused, so the spot comes from the broker: 24,490.
           yield* publishSpot(24_890, "BANKNIFTY")
           yield* subscribed("the broker's price", [...common, ...options(0, 24_300, 24_700), ...options(1, 24_300, 24_700)])
 
@@ -252,7 +252,7 @@ describe("SubscriptionActor", () => {
           assert.deepInclude(yield* row(theirs), { requestedMode: "FULL", createdBy: "u1" }, "anyone may deepen a mode")
           assert.isNotEmpty(pokes)
 
-          // Nobody takes away what another asked for.
+          // A service cannot end a subscription that another one requested.
           assert.deepStrictEqual((yield* ask({ subscribe: [{ instrument_token: theirs, requested_mode: "LTP" }] })).refused, [
             { instrument_token: theirs, message: "Forbidden" }
           ])

@@ -32,7 +32,7 @@ describe("TickerSession", () => {
     lease: { epoch: 1, isHeld: () => true },
     failure: null
   } as const
-  it("an attempt that fails makes the ticker failed until it is open, also after a new start; a lost connection is connecting", () => {
+  it("after a failed attempt the ticker is failed until a connection is open, also after a restart; a lost connection is connecting", () => {
     const session = make(identity)
     const seen = () => [session.state, session.detail]
     onConnection(session, 1, "connecting", null, true)
@@ -92,7 +92,7 @@ describe("TickerSession", () => {
       const status = statusOf({ ...session, source }, signedIn, carriers, rules, "real", nowMs, nowMs)
       return [status.state, ...(status.connections ?? []).map(({ state }) => state)]
     }
-    // The connections are older than the session: nothing is due before trading begins.
+    // The connections are older than the session, but no data is due before trading begins.
     assert.deepStrictEqual(at(opensMs - 1_000, null), ["streaming", "open", "open"])
     assert.deepStrictEqual(at(opensMs + muteAfterMs, null), ["streaming", "open", "open"])
     assert.deepStrictEqual(at(opensMs + muteAfterMs + 1, opensMs + 5_000), ["streaming", "mute", "open"])
@@ -108,7 +108,7 @@ describe("TickerSession", () => {
     assert.strictEqual(epochAfter({ ...lease, isHeld: () => false }, 900), 5, "a replaced process stays older than its successor")
   })
 
-  /** A publisher that keeps nothing. */
+  /** A publisher that ignores everything. */
   const idle = {
     append: () => {},
     flush: () => {},
@@ -175,7 +175,7 @@ describe("TickerSession", () => {
       [9_000, 11_000, "md.frame.NSE.NIFTY"],
       [2_000, 11_000, "md.frame.BSE.SENSEX"]
     ])
-    // Nothing is wanted of a lost connection any more.
+    // The lost connection has no wanted instruments left.
     interrupt(session, publisher, 2, [3], 12_000)
     resume(session, publisher, 2, 12_500)
     assert.deepStrictEqual(take(), [
@@ -321,14 +321,14 @@ describe("TickerSession", () => {
       ])
     })
 
-    it("time passes for an account that may not publish, so that what it streams later is not dated back", () => {
+    it("market time advances for an account that may not publish, so that its later packets do not get an old time", () => {
       const { appended, nowMs, receive } = begin(() => false)
       receive(full(514, 120, 10_000))
       assert.deepStrictEqual(appended, [])
       assert.strictEqual(nowMs(), atMs(120))
     })
 
-    it("BE-REC-02 a message that is cut interrupts everything that it may have carried, until the next message", () => {
+    it("BE-REC-02 a message that is cut off interrupts every instrument that it may have carried, until the next message", () => {
       const { appended, noted, receive, receiveHalf } = begin()
       receive(full(514, 0, 10_000), quote(770, 500))
       receiveHalf(full(514, 60, 10_001), quote(770, 501))

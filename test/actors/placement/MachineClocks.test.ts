@@ -7,7 +7,7 @@ const clocksAt = (wallMs: number, steadyMs: number, bootMs: number): MachineCloc
   bootMs: () => bootMs
 })
 const begin = MachineClocks.now(clocksAt(1_000_000, 500, 9_000))
-/** What has passed after 3 s of running. */
+/** The elapsed time after 3 s of running. */
 const elapsed = (steps: { readonly wallMs?: number; readonly suspendedMs?: number }) => {
   const { suspendedMs = 0, wallMs = 0 } = steps
   return MachineClocks.elapsedMs(clocksAt(1_003_000 + suspendedMs + wallMs, 3_500, 12_000 + suspendedMs), begin)

@@ -55,7 +55,7 @@ export class Runner {
     return this.stays.filter(({ untilMs }) => untilMs === Number.POSITIVE_INFINITY).map(({ key }) => key)
   }
 
-  /** Freezes the process. Once its leases have ended, other processes run its actors. Answers when it was frozen. */
+  /** Freezes the process. Once its leases have ended, other processes run its actors. Returns when it was frozen. */
   freeze() {
     this.child.kill("SIGSTOP")
     untilStopped(this.child.pid ?? 0)

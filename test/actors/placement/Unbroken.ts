@@ -1,4 +1,4 @@
-/** What the actors of several processes published, beside what one uninterrupted fold of the record gives. */
+/** Compares what the actors of several processes published with the outputs of one uninterrupted fold of the record. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { JsMsg, NatsConnection } from "nats"
@@ -34,8 +34,8 @@ const inputOf = (message: JsMsg): RecordInput => {
   return input
 }
 /**
- * The record messages that caused the outputs on a subject. Readers refuse what a frozen process had in its socket when another replaced it,
- * and so does this one.
+ * The record messages that caused the outputs on a subject. Like every reader, it refuses messages that a frozen process still had in its
+ * socket when another process replaced it.
  */
 const causes = (nc: NatsConnection, stream: string, subject: string) =>
   Effect.map(all(nc, stream, subject), (found) => {
@@ -73,7 +73,7 @@ interface Compared {
 /** Checks that the deltas of a chain of NIFTY and the marks of a user's strategies are those of an uninterrupted fold of the record. */
 export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { expiry, ids, user }: Compared) =>
   Effect.gen(function* () {
-    // Lives of instruments are outputs that lie in the record; no decider reads them.
+    // The events of instruments (Lives) are outputs that are stored in the record; no decider reads them.
     const inputs = record.filter(({ subject }) => !subject.startsWith("md.life.")).map(inputOf)
     const nifty = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
     let state = nifty.initial

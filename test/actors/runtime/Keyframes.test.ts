@@ -36,7 +36,7 @@ const clockEveryMs = 100
 const foldedMsMax = 70_000
 
 const held = Layer.succeed(Leases, { of: () => Effect.succeed({ epoch: 1, isHeld: () => true }) })
-/** The records of these tests have times of their own, as a recording has. */
+/** The records of these tests have their own market time, as a recording has. */
 const recordedFeed = FrameFeed.Default.pipe(
   Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["MARKET_CLOCK", "feed"]]))))
 )
@@ -79,7 +79,7 @@ interface Seen {
   readonly marks: Array<StrategyMessage.PublishedMark>
 }
 
-/** The strategy's actor; it notes what it folds. */
+/** The strategy's actor, which records what it folds. */
 const strategy = (seen: Seen, layout = "1"): Setup<M2mDecider.State, M2mDecider.Output> => {
   const decider = M2mDecider.make({ settings })
   return {
@@ -121,7 +121,7 @@ const allOf = (stream: string, filters: ReadonlyArray<string>) =>
       found.push(...(yield* read.takeAll).filter((item) => item._tag === "Message"))
     return found
   }).pipe(Effect.scoped)
-/** What a run without an end makes of the whole record. */
+/** The outputs of an uninterrupted run over the whole record. */
 const uninterrupted = Effect.map(allOf(Record.stream, []), (messages) => {
   const decider = M2mDecider.make({ settings })
   const inputs = messages.flatMap((message) => {
@@ -287,7 +287,10 @@ describe("keyframes in the record", () => {
         yield* publishDefinition
         const one = yield* streaming("a1")
         const other = yield* streaming("a2")
-        /** Ten seconds in which both accounts bring other prices twice a second. Their steps differ, so that each pair changes the value. */
+        /**
+         * Ten seconds in which both accounts bring new prices twice a second. The accounts' steps differ, so that each pair of prices
+         * changes the value.
+         */
         const trade = (fromMs: number) =>
           Effect.gen(function* () {
             for (let atMs = fromMs; atMs < fromMs + 10_000; atMs += 500) {

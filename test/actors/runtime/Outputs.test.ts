@@ -176,7 +176,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
       const successor = Board.make("a", { ...held, epoch: 5 }, 1)
       yield* publish(replaced, [output(1, "a")])
       yield* publish(successor, [output(2, "a")])
-      // It was frozen between its look at the lease and the write to the socket.
+      // It was frozen between its check of the lease and its write to the socket.
       yield* publish(replaced, [output(3, "a", "late")])
       yield* publish(successor, [output(3, "a"), output(4, "a")])
       const guard = new OutputGuard()

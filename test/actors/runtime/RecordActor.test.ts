@@ -82,7 +82,7 @@ const unsaved = Layer.succeed(
   })
 )
 
-/** Publishes a definition. An actor that takes it folds everything behind it, however late the actor starts. */
+/** Publishes a definition. An actor that takes it folds everything after it, even if the actor starts later. */
 const reference = Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" })
 const publishReference = Effect.flatMap(JetStream, (jetStream) =>
   jetStream.publish(reference, Subjects.MarketReference.encode({ v: 1, exchange: "NSE", underlying: "NIFTY", instruments: [] }))

@@ -16,11 +16,11 @@ const nifty = { exchange: "NSE", underlying: "NIFTY" }
 const reference = Subjects.MarketReference.at(nifty)
 
 layer(live, { excludeTestServices: true })("RecordPlace", (it) => {
-  it.effect("a definition that came while an actor started is in what follows, also if the first clock came behind it", () =>
+  it.effect("a definition that comes while an actor starts is among the messages to fold, even if the first clock comes after it", () =>
     Effect.gen(function* () {
       const { info, publish } = yield* JetStream
       yield* publish(reference, Subjects.MarketReference.encode({ v: 1, ...nifty, instruments: [spot] }))
-      // The start reads what the record holds, then the definitions.
+      // The start reads the record's range of sequences, then the definitions.
       const record = yield* info(Record.stream)
       const { seq } = yield* publish(
         Subjects.StrategyDefinition.at({ owner: "u1", strategy: "2" }),

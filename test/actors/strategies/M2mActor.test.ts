@@ -61,7 +61,7 @@ layer(live, { excludeTestServices: true })("M2mActor", (it) => {
             Effect.sync(() => ends++)
           )
         })
-        // One definition is there before the actor, and every kind of bad one.
+        // One valid definition and every kind of bad definition are in the record before the actor starts.
         yield* publish(
           Subjects.MarketReference.at({ exchange: "NSE", underlying: "NIFTY" }),
           Subjects.MarketReference.encode({ v: 1, exchange: "NSE", underlying: "NIFTY", instruments: [spot] })

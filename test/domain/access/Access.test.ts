@@ -6,7 +6,7 @@ const key = (role: Access.Role, ...scopes: ReadonlyArray<string>): Access.Holder
 const refused = (holder: Access.Holder, method: string, path: string) => Access.refusalOf(holder, Access.needOf(method, path))
 
 describe("Access", () => {
-  it("reads a token's role; one that is not ours is a trader's", () => {
+  it("reads a token's role; an unknown role counts as trader", () => {
     assert.deepStrictEqual(["admin", "viewer", "trader", "user", undefined, 7].map(Access.roleOf), [
       "admin",
       "viewer",

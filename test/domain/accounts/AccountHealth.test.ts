@@ -21,14 +21,14 @@ const each = (fromMs: number, toMs: number, state: Report["state"]) =>
   Array.from({ length: (toMs - fromMs) / 1_000 + 1 }, (_, at) => report(fromMs + at * 1_000, state))
 
 describe("AccountHealth", () => {
-  it("nothing is known before the first report, and again when none comes for a while", () => {
+  it("health is unknown before the first report, and when no report comes for a while", () => {
     assert.strictEqual(AccountHealth.of(undefined, 0).health, "unknown")
     assert.strictEqual(healthAt(AccountHealth.silentAfterMs, report(0)), "well")
     assert.strictEqual(healthAt(AccountHealth.silentAfterMs + 1, report(0)), "unknown")
     assert.isFalse(AccountHealth.isDelivering(conditionOf(report(0)), AccountHealth.silentAfterMs + 1))
   })
 
-  it("a refusal for too many requests counts for its time, and a login that is needed until it came", () => {
+  it("an account is unwell while the broker limits its requests, and until a needed login has come", () => {
     const limited = report(1_000, "streaming", { limitedForMs: 30_000 })
     assert.strictEqual(healthAt(1_000, limited), "unwell")
     assert.strictEqual(healthAt(31_000, limited, report(31_000)), "well")
@@ -36,7 +36,7 @@ describe("AccountHealth", () => {
     assert.strictEqual(healthAt(2_000, report(1_000, "idle", { needsLogin: true }), report(2_000, "idle")), "well")
   })
 
-  it("a short failure is no failure; a longer one counts, and so does one connection of several", () => {
+  it("a short failure is ignored; a longer one counts, and so does the failure of one connection of several", () => {
     assert.strictEqual(healthAt(1_000, report(0, "failed"), report(1_000, "failed"), report(1_000)), "well")
     assert.strictEqual(healthAt(2_000, ...each(0, 2_000, "failed")), "unwell")
     assert.strictEqual(healthAt(7_000, ...each(0, 7_000, "connecting")), "well")
@@ -74,7 +74,7 @@ describe("AccountHealth", () => {
     assert.strictEqual(conditionOf(...failed, ...each(20_000, 80_000, "streaming"))?.failures, 0)
   })
 
-  it("what the broker asks to wait is waited, within a bound", () => {
+  it("an account rests for as long as the broker asks, up to a limit", () => {
     assert.deepStrictEqual([null, 0, -5, Number.NaN, 1_500.2, 86_400_000].map(RateLimit.restMs), [
       RateLimit.restsForMs,
       RateLimit.restsForMs,

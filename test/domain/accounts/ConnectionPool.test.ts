@@ -86,7 +86,7 @@ describe("ConnectionPool", () => {
     assert.deepStrictEqual(pool.spread(), [400, 500, 0])
     pool.change(range(9_000, 400))
     assert.deepStrictEqual(pool.spread(), [800, 500, 0])
-    // Both at once count the gaps too.
+    // A change that does both at once uses the gaps too.
     pool.change(range(10_000, 600), keys(9_000, 400))
     assert.deepStrictEqual(pool.spread(), [1_000, 500, 0])
   })
@@ -101,7 +101,7 @@ describe("ConnectionPool", () => {
     assert.deepStrictEqual(pool.spread(), [10, 6, 5])
   })
 
-  it("TC-WSP-013 TC-WSP-010 a change wants each touched connection once, and a repeated one nothing", () => {
+  it("TC-WSP-013 TC-WSP-010 a change causes one output for each affected connection, and a repeated change none", () => {
     const pool = story()
     pool.change(range(1, 100))
     assert.strictEqual(pool.wants(), 1)
@@ -112,7 +112,7 @@ describe("ConnectionPool", () => {
     assert.deepStrictEqual(pool.state.totals, { subscribed: 100, unsubscribed: 0, late: 0 })
   })
 
-  it("TC-WSP-011 what was not sent in time is taken back: a new token goes, a changed mode returns, a retry succeeds", () => {
+  it("TC-WSP-011 a change that was not sent in time is rolled back: a new token is removed, a changed mode returns, a retry succeeds", () => {
     const pool = story(10)
     pool.change(range(1, 8))
     pool.stuck.add(1)
@@ -162,7 +162,7 @@ describe("ConnectionPool", () => {
     assert.deepStrictEqual(pool.recorded(), [625])
   })
 
-  it("TC-WSP-030 an open connection without due data for a minute is replaced; each time without a lasting cure doubles the patience", () => {
+  it("TC-WSP-030 an open connection without due data for a minute is replaced; each replacement that does not help doubles the time until the next", () => {
     const pool = story(1)
     pool.change(range(1, 3))
     const check = (atMs: number, ...hearings: ReadonlyArray<ConnectionPool.Hearing>) => {
@@ -179,7 +179,7 @@ describe("ConnectionPool", () => {
     const minute = ConnectionPool.muteAfterMs
     assert.deepStrictEqual(check(minute - 1, heard(1, 0, null), heard(2, 0, null, undefined)), [])
     assert.deepStrictEqual(check(minute, heard(1, 0, null), heard(2, 0, minute - 5), heard(3, 0, null, minute / 2)), [1])
-    // Data came once after the new connection opened, and then silence again: twice the patience.
+    // Data came once after the new connection opened, and then silence again, so the time until the next replacement is doubled.
     assert.deepStrictEqual(check(2 * minute + 10, heard(1, minute, minute + 5)), [])
     assert.deepStrictEqual(check(3 * minute + 5, heard(1, minute, minute + 5)), [1])
     assert.deepStrictEqual(check(6 * minute, heard(1, 4 * minute, null)), [])

@@ -9,7 +9,7 @@ const homes = (tokens: ReadonlyArray<number>, home: (token: number) => string) =
 const range = (count: number) => Array.from({ length: count }, (_, at) => at + 1)
 const nothing: Placement.Places = new Map()
 const always = () => true
-/** The account that streams each instrument once nothing changes any more. */
+/** The account that streams each instrument when the placement has settled. */
 const settle = (question: Placement.Question): Placement.Places => {
   let held = question.held
   for (let round = 0; round < 3; round++) held = Placement.step(settings, { ...question, held })
@@ -100,7 +100,7 @@ describe("InstrumentPlacement", () => {
     assert.deepStrictEqual(accountsOf(Placement.step(settings, { ...question, held: added, delivers: always }), 1), ["b"])
   })
 
-  it("nothing moves while nothing is known of an account, as after a new start of the director", () => {
+  it("nothing moves while an account's health is unknown, as after a restart of the director", () => {
     const accounts = [account("a", "unknown"), account("b", "unknown"), account("c")]
     const wanted = homes([1, 2], () => "a")
     const held = new Map([
@@ -110,7 +110,7 @@ describe("InstrumentPlacement", () => {
     assert.deepStrictEqual(settle({ accounts, wanted, held, delivers: () => false }), held)
   })
 
-  it("an account of another broker never stands in, and where nobody can the home goes on trying", () => {
+  it("an account of another broker never stands in; if no account can, the home keeps trying", () => {
     const accounts = [account("a", "unwell"), account("b", "well", "simulator")]
     const places = settle({ accounts, wanted: homes([1], () => "a"), held: nothing, delivers: () => false })
     assert.deepStrictEqual(accountsOf(places, 1), ["a"])
@@ -144,7 +144,7 @@ describe("InstrumentPlacement", () => {
     )
   })
 
-  it("for any start: it comes to rest within three steps, in any order of the input, and rests where nothing changes", () => {
+  it("from any start the placement settles within three steps, in any order of the input, and then stays the same", () => {
     fc.assert(
       fc.property(world, (it) => {
         const question = { ...questionOf(it), delivers: always }

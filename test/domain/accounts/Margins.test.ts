@@ -21,7 +21,7 @@ describe("margins of a basket", () => {
     assert.isTrue(Either.isLeft(Schema.decodeUnknownEither(Margins.KiteBasket)({ ...answer, orders: [{ ...row, span: null }] })))
   })
 
-  it("of several orders are the sums of each, and of none are nothing", () => {
+  it("of several orders are the sums of each order's, and without orders zero", () => {
     const { initial: one } = Schema.decodeUnknownSync(Margins.KiteBasket)({
       initial: { ...row, span: 10.5, var: 1, total: 11.5 },
       final: row,

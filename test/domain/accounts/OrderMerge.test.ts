@@ -20,7 +20,7 @@ const fold = (reports: ReadonlyArray<(typeof story)[number]>, source: OrderMerge
 const permutations = <A>(all: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
   all.length < 2 ? [all] : all.flatMap((one, at) => permutations(all.toSpliced(at, 1)).map((rest) => [one, ...rest]))
 
-describe("an order as messages and readings tell it", () => {
+describe("merging an order's messages and readings", () => {
   it("reports in any sequence, and twice, lead to the same order", () => {
     const last = story.at(-1)
     for (const reports of permutations(story)) {
@@ -30,7 +30,7 @@ describe("an order as messages and readings tell it", () => {
     assert.deepStrictEqual(fold([...story, ...story]), last)
   })
 
-  it("a reading of the book stays before a message of the same second, and of two messages the last one counts", () => {
+  it("a reading of the book wins over a message of the same second, and of two messages the later arrival wins", () => {
     const [cheap, dear] = [anOrder({ quantity: 65 }), anOrder({ quantity: 195 })]
     const read = OrderMerge.merge(undefined, cheap, "book")
     assert.strictEqual(OrderMerge.merge(read, dear, "socket").order.quantity, 65)
@@ -38,7 +38,7 @@ describe("an order as messages and readings tell it", () => {
     assert.strictEqual(fold([cheap, dear])?.quantity, 195)
   })
 
-  it("a reconciliation is right whatever a message said", () => {
+  it("a reconciliation wins over any message", () => {
     const forged = OrderMerge.merge(undefined, anOrder({ status: "REJECTED", order_timestamp: at(9) }), "postback")
     assert.strictEqual(OrderMerge.merge(forged, anOrder(), "book").order.status, "REJECTED")
     const right = OrderMerge.merge(forged, anOrder(), "reconciliation")
@@ -46,14 +46,14 @@ describe("an order as messages and readings tell it", () => {
     assert.strictEqual(OrderMerge.merge(right, anOrder({ quantity: 65 }), "socket").order.quantity, 130)
   })
 
-  it("a postback's UPDATE is no state: the order keeps the one that it has", () => {
+  it("a postback's UPDATE is not a state: the order keeps its state", () => {
     const update = anOrder({ status: "UPDATE", order_timestamp: at(5), filled_quantity: 65 })
     assert.strictEqual(OrderMerge.merge(undefined, update, "postback").order.status, "OPEN")
     const waiting = OrderMerge.merge(undefined, anOrder({ status: "TRIGGER PENDING" }), "socket")
     assert.strictEqual(OrderMerge.merge(waiting, update, "postback").order.status, "TRIGGER PENDING")
   })
 
-  it("a rejection contradicts success or a state at the exchange, and nothing before that", () => {
+  it("a rejection contradicts an earlier success or a state at the exchange, but no earlier state", () => {
     const rejected = anOrder({ status: "REJECTED" })
     const is = OrderMerge.isRejectedAfterSuccess
     assert.isTrue(is(undefined, rejected, true))

@@ -4,7 +4,7 @@ import { recordedAnswer, whereRecorded } from "../../simulator/RecordedShape.ts"
 
 type Row = Readonly<Record<string, number>>
 
-/** What the account must have traded for a recorded row, in paise. */
+/** The trades that lead to a recorded row, in paise. */
 const positionOf = (row: Row, multiplier: number): Position.Position => {
   const of = (name: string) => row[name] ?? 0
   const value = (name: string) => Math.round((of(name) / multiplier) * 100)

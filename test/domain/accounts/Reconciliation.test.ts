@@ -26,7 +26,7 @@ const held: Reconciliation.Held = { orders: [order], trades: [trade], base: noth
 const idsOf = (all: ReadonlyArray<Reconciliation.Difference>) =>
   all.map(({ kind, id, field, held, broker }) => [kind, id, field, held, broker])
 
-describe("what is held of an account, compared with the broker's figures", () => {
+describe("the stored figures of an account, compared with the broker's", () => {
   it("trades since the last comparison explain a position, to the paisa", () => {
     assert.deepStrictEqual(Reconciliation.differences(held, reading), [])
     const noise = { ...bought, day_buy_value: value("1592503.2500000002") }
@@ -70,7 +70,7 @@ describe("what is held of an account, compared with the broker's figures", () =>
     assert.deepStrictEqual(Reconciliation.differences({ orders: [], trades: [], base: reading }, tomorrow), [])
   })
 
-  it("a position is news when something was traded, not when its price moved", () => {
+  it("a position counts as changed when something was traded, not when its price moved", () => {
     const moved = { ...bought, last_price: value("24510"), pnl: value("650") }
     const of = (net: ReadonlyArray<typeof bought>) => ({ net, day: [] })
     assert.deepStrictEqual(Reconciliation.changedPositions(of([bought]), of([moved])), [])

@@ -20,7 +20,7 @@ describe("news of a session", () => {
     assert.deepStrictEqual(at(diesAtMs - 1), [login, soon])
     assert.deepStrictEqual(at(diesAtMs), ["expired 2026-08-04T00:30:00.000Z"])
   })
-  it("is its end from when the broker refuses it, once, and not when that was an earlier login or after its death", () => {
+  it("is a refusal once, from its time on, unless it concerns an earlier login or comes after the token's death", () => {
     const noon = Date.parse("2026-08-03T12:00:00+05:30")
     const refused = ["expired 2026-08-03T03:31:00.000Z"]
     assert.deepStrictEqual(at(noon, diesAtMs, noon), refused)
@@ -29,10 +29,10 @@ describe("news of a session", () => {
     assert.deepStrictEqual(at(noon, diesAtMs, signedInMs - 1), [login])
     assert.deepStrictEqual(at(diesAtMs + 5, diesAtMs, diesAtMs), ["expired 2026-08-04T00:30:00.000Z"])
   })
-  it("has no end where the rulebook states none", () => {
+  it("has no end if the rulebook states none", () => {
     assert.deepStrictEqual(at(diesAtMs, null), [login])
   })
-  it("says for people what ends when", () => {
+  it("has a message for people that says what ends when", () => {
     const [, { message, detail } = { message: "", detail: {} }] = SessionNews.of(
       { accountId: "a1", signedInMs, diesAtMs, refusedMs: null },
       diesAtMs - 1

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { muteAfterMs } from "../../../src/domain/accounts/ConnectionPool.ts"
 import * as SteadyStream from "../../../src/domain/accounts/SteadyStream.ts"
 
-/** What was heard of packets at these times. */
+/** The state of a stream after packets at these times. */
 const heardAt = ([first = 0, ...rest]: ReadonlyArray<number>) => {
   const heard = SteadyStream.begin(first)
   for (const atMs of rest) SteadyStream.hear(heard, atMs)
@@ -19,7 +19,7 @@ describe("SteadyStream", () => {
     assert.isFalse(SteadyStream.isSteady(heardAt([...every(1_000, 60_000), 70_001])))
   })
 
-  it("has stopped when a steady one is silent for as long as makes a connection mute", () => {
+  it("has stopped when it was steady and is then silent for as long as makes a connection mute", () => {
     const heard = heardAt(every(1_000, 60_000))
     assert.isFalse(SteadyStream.hasStopped(heard, 60_000 + muteAfterMs - 1))
     assert.isTrue(SteadyStream.hasStopped(heard, 60_000 + muteAfterMs))

@@ -88,7 +88,7 @@ const someBars = FastCheck.array(FastCheck.tuple(price, price, price, price, Fas
 const every = Catalogue.entries.map((entry) => entry.name)
 
 describe("Indicators", () => {
-  it("BE-SVC-03 every series of the golden file is one of ours", () => {
+  it("BE-SVC-03 every series of the golden file belongs to an indicator of the catalogue", () => {
     assert.deepStrictEqual(Object.keys(series).sort(), Object.keys(golden.values).sort())
   })
 

@@ -106,7 +106,7 @@ const agree = ({ text, output, oracle, from = 0 }: Compared, bars: ReadonlyArray
 
 /**
  * The library is an independent calculation. It has other conventions for a market that does not move, so the markets here move. Its
- * exponential mean begins with the first price, so those values are compared once that no longer shows.
+ * exponential mean begins with the first price, so those values are compared only after the first price has lost its weight.
  */
 describe("Indicators against trading-signals", () => {
   for (const one of [...compared, ...seeded]) {

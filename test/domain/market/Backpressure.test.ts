@@ -18,7 +18,7 @@ const levelsOf = (loads: ReadonlyArray<Backpressure.Load>): ReadonlyArray<Backpr
 }
 
 describe("Backpressure", () => {
-  it("TC-PERF-030 rises with what waits, and falls by one level at each look", () => {
+  it("TC-PERF-030 rises with the waiting bytes, and falls by one level at each check", () => {
     assert.deepStrictEqual(levelsOf([load(0), load(0.01), load(0.6), load(0.97), load(0.3), load(0.2), load(0), load(0)]), [
       "HEALTHY",
       "WARNING",
@@ -31,7 +31,7 @@ describe("Backpressure", () => {
     ])
   })
 
-  it("a dropped packet is an overload, however little waits now; waiting without a full window is normal", () => {
+  it("a dropped packet is an overload, even if little waits now; waiting without a full window is normal", () => {
     assert.deepStrictEqual(levelsOf([load(0.1, { dropped: 1 }), load(0), load(0.1, { isWindowFull: false })]), [
       "OVERLOAD",
       "CRITICAL",
@@ -40,13 +40,13 @@ describe("Backpressure", () => {
     assert.deepStrictEqual(levelsOf([load(0.1, { isWindowFull: false })]), ["HEALTHY"])
   })
 
-  it("a level that began holds until half of its beginning, so that it does not flicker", () => {
+  it("a level ends at half of the load at which it began, so that it does not flicker", () => {
     assert.deepStrictEqual(levelsOf([load(0.51), load(0.49), load(0.26), load(0.24)]), ["CRITICAL", "CRITICAL", "CRITICAL", "WARNING"])
     assert.deepStrictEqual(levelsOf([load(0.96), load(0.5), load(0.46), load(0.4)]), ["OVERLOAD", "OVERLOAD", "CRITICAL", "CRITICAL"])
   })
 
   it.prop(
-    "is never below what the look itself says, and never falls by more than one",
+    "is never below the level of the check itself, and never falls by more than one",
     [FastCheck.array(FastCheck.tuple(FastCheck.nat(100), FastCheck.nat(1)), { maxLength: 30 })],
     ([looks]) => {
       let level: Backpressure.Level = "HEALTHY"

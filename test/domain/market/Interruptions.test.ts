@@ -7,7 +7,7 @@ import { option, optionToken, Recorder, spot, spotToken, startMs } from "../reco
 const minuteMs = 60_000
 const decider = BarDecider.make({ exchange: "NSE", underlying: "NIFTY" })
 
-/** Five minutes with a price a second; `during` adds to the record at a second. */
+/** Five minutes with a price each second; `during` adds messages to the record at a given second. */
 const minutes = (during: Readonly<Record<number, (recorder: Recorder) => void>>, incarnationAt: (second: number) => number = () => 1) => {
   const recorder = new Recorder().reference([spot])
   for (let second = 0; second < 300; second++) {
@@ -32,7 +32,7 @@ describe("interruptions", () => {
     assert.deepStrictEqual(completeOf(dropped).slice(2), [false, true, true], "a bar that was closed before does not change")
   })
 
-  it("BE-REC-02 the next start of the account ends what lasted; what an earlier start says later lasts no longer", () => {
+  it("BE-REC-02 the next start of the account ends open interruptions; a late message of an earlier start opens none", () => {
     const ended = minutes({ 65: (record) => record.interruption(at(64), null, { cause: "stopped" }) }, (second) => (second < 130 ? 1 : 2))
     assert.deepStrictEqual(completeOf(ended), [true, false, false, true, true])
     const late = minutes({ 140: (record) => record.interruption(at(64), null, { cause: "stopped" }) }, (second) => (second < 65 ? 1 : 2))
@@ -133,7 +133,7 @@ describe("interruptions", () => {
     )
   })
 
-  it("another underlying's and another account's interruptions are their own", () => {
+  it("interruptions of another underlying or another account have no effect", () => {
     const other = minutes({ 70: (record) => record.interruption(at(65), null, { underlying: "BANKNIFTY" }) })
     assert.deepStrictEqual(completeOf(other), [true, true, true, true, true])
     const known: Array<Interruptions.Interruption> = []
@@ -151,7 +151,7 @@ describe("interruptions", () => {
     assert.strictEqual(known.length, 1)
   })
 
-  it("remembers a limited number: what is too many becomes one that covers both", () => {
+  it("remembers a limited number: beyond it two become one that covers both", () => {
     const known: Array<Interruptions.Interruption> = []
     const recorder = new Recorder()
     for (let n = 0; n <= Interruptions.interruptionsMax; n++) recorder.interruption(n * 10, n * 10 + 1)

@@ -25,7 +25,7 @@ const unfinished = ["PENDING", "RUNNING", "RETRYING"] as const
 const late = { nowMs: 1_101 }
 const inTime = { nowMs: 1_100 }
 
-describe("taking one order of a failed basket back", () => {
+describe("undoing one order of a failed basket", () => {
   it("closes what the order traded, once", () => {
     assert.deepStrictEqual(step({}), { state: "closing", orderId: "o1", filled: 75, message: null, make: "close" })
     for (const status of unfinished)
@@ -53,7 +53,7 @@ describe("taking one order of a failed basket back", () => {
     assert.deepInclude(step({ close: undo("DEAD_LETTER", { error }) }), { state: "failed", filled: 75, message })
     assert.deepInclude(step({ close: undo("CANCELLED") }), { state: "failed", message: "75 were not closed: without a reason" })
   })
-  it("never sends a second closing order when nobody knows of the first", () => {
+  it("never sends a second closing order while the outcome of the first is unknown", () => {
     const known = step({ close: undo("UNKNOWN"), ...late })
     assert.deepInclude(known, { state: "unknown", message: "nobody knows whether the order that closes it was placed", make: null })
   })
@@ -67,7 +67,7 @@ describe("taking one order of a failed basket back", () => {
     assert.deepInclude(nothing, { state: "undone", filled: 0, message, make: null })
     assert.deepInclude(step({ order: { isOpen: false, filled: 25 }, cancel: undo("DEAD_LETTER") }), { filled: 25, make: "close" })
   })
-  it("believes a refused cancellation only by a reading that began after the horizon", () => {
+  it("accepts a refused cancellation only after a reading that began after the horizon", () => {
     const cancel = undo("DEAD_LETTER", { error: { type: "OrderException", message: "cannot" } })
     const order = { isOpen: true, filled: 0 }
     assert.deepInclude(step({ order, cancel, readAtMs: 435 }), { state: "cancelling", make: null })
@@ -82,7 +82,7 @@ describe("taking one order of a failed basket back", () => {
     assert.deepInclude(step({ order: null, ...late }), { state: "failed", message: "the order book does not show its order" })
     for (const status of unfinished) assert.deepInclude(step({ leg: { status, orderId: null } }), { state: "waiting", make: null })
   })
-  it("sends nothing for a task without an order, nor for one that nobody knows about", () => {
+  it("sends nothing for a task without an order, nor for one whose outcome is unknown", () => {
     const leg = (status: Task.Status) => step({ leg: { status, orderId: null }, ...late })
     assert.deepInclude(leg("DEAD_LETTER"), { state: "not_placed", filled: 0, make: null })
     assert.deepInclude(leg("CANCELLED"), { state: "not_placed", filled: 0, make: null })

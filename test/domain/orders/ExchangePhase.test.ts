@@ -11,14 +11,14 @@ const names = (instrument: typeof option, times: ReadonlyArray<string>) =>
   times.map((time) => ExchangePhase.at(shipped, instrument, true, at(time))).map(({ name, trades }) => `${name} ${trades}`)
 
 describe("the phase of an exchange for orders", () => {
-  it("follows the rulebook's day, and is closed where the rulebook knows no exchange and no day", () => {
+  it("follows the rulebook's day, and is closed if the rulebook knows neither the exchange nor the day", () => {
     assert.deepStrictEqual(names(option, ["08:00", "11:00", "20:00"]), ["closed false", "continuous true", "closed false"])
     assert.strictEqual(names(share, ["15:25"])[0]?.split(" ")[1], "false")
     assert.strictEqual(ExchangePhase.at(shipped, { ...option, exchange: "XYZ" }, true, at("11:00")), ExchangePhase.closed)
     assert.strictEqual(ExchangePhase.at(shipped, option, true, Date.parse("1970-01-05T11:00:00+05:30")), ExchangePhase.closed)
   })
 
-  it("takes orders after the market while it is closed, and at any time in a market without days", () => {
+  it("takes after-market orders while the exchange is closed, and at any time in the synthetic market", () => {
     const open = ExchangePhase.at(shipped, option, true, at("11:00"))
     assert.deepStrictEqual([open, ExchangePhase.closed, ExchangePhase.always].map(ExchangePhase.takesAmo), [false, true, true])
   })

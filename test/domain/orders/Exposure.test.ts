@@ -11,7 +11,7 @@ const part = (named: typeof nifty, side: Exposure.Side, quantity: number, isOpen
   isOpen
 })
 
-describe("what is held with its open orders", () => {
+describe("the exposure of positions with open orders", () => {
   it("is summed up by instrument, over products and orders of both sides", () => {
     const held = Exposure.ofPositions([
       { ...nifty, quantity: 130 },
@@ -28,7 +28,7 @@ describe("what is held with its open orders", () => {
     assert.strictEqual(Exposure.of(all, gold).net, -2)
   })
 
-  it("comes to the most lots that its open orders can make, without shares and contracts that are listed no more", () => {
+  it("counts the most lots that open orders can make, without shares and contracts that are no longer listed", () => {
     const all = Exposure.sum([part(nifty, "SELL", 65), part(nifty, "SELL", 65, true), part(gold, "BUY", 3), part(share, "BUY", 900)])
     const lotOf = ({ exchange }: { readonly exchange: string }) => (exchange === "NSE" ? null : exchange === "NFO" ? 65 : 1)
     assert.strictEqual(Exposure.otherLots(all, share, lotOf), 5)

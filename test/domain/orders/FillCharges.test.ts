@@ -70,7 +70,7 @@ describe("charges of a strategy's fills", () => {
     assert.strictEqual(Money.format(of(fill({ orderId: "o1" }), fill({ orderId: "o1", ...on("2024-11-26") })).amounts.brokerage), "40")
   })
 
-  it("what cannot be known is said and not guessed", () => {
+  it("unknown charges are named and not guessed", () => {
     const share = { exchange: "NSE", tradingsymbol: "RELIANCE" }
     assert.deepStrictEqual(of(fill(share)).unknown, ["the product of a fill is not known: CNC and MIS differ"])
     assert.deepStrictEqual(of(fill({ ...share, product: "CNC" })).unknown, [])
@@ -113,7 +113,7 @@ describe("charges of a strategy's fills", () => {
     )
   })
 
-  it("a contract that was closed or is worthless costs nothing at its end, and what cannot be known is said", () => {
+  it("a contract that was closed or is worthless costs nothing at its end, and unknown charges are named", () => {
     for (const free of [{ open: 0 }, { price: money("0") }, { open: 0, isOfIndex: false }])
       assert.deepStrictEqual(end(free), FillCharges.nothing)
     const unknown: ReadonlyArray<readonly [Partial<FillCharges.Ending>, string]> = [

@@ -99,7 +99,7 @@ describe("the gate", () => {
     assert.deepStrictEqual(rules({ orderType: "SL", triggerPrice: money("99.95") }), [])
   })
 
-  it("freeze_quantity refuses by a sure fact only; slices obey it and the lot", () => {
+  it("freeze_quantity refuses only if the quantity is certain; slices obey it and the lot", () => {
     assert.deepStrictEqual([rules({ quantity: 1_755 }), rules({ quantity: 1_820 })], [[], ["freeze_quantity"]])
     // The rulebook's newest value is of August: it is uncertain in September.
     const september: Gate.Situation = { ...situation, atMs: at("11:00", "2026-09-08") }
@@ -167,7 +167,7 @@ describe("the gate", () => {
     assert.deepStrictEqual(rules({ product: "CNC", quantity: 900 }, { ...limited({ maxTotalLots: 1 }), instrument: share }), [])
   })
 
-  it("account_stop lets only orders pass that lower a position, and a loss does the same", () => {
+  it("account_stop lets only orders pass that reduce a position, and so does a loss", () => {
     const lot = option.lotSize
     const stop = { lossStop: "its profit of -1 today has reached the limit of its loss, 1" }
     const loss = { ...limited({ maxDailyLoss: money("1") }), dayProfit: money("-1") }
@@ -187,7 +187,7 @@ describe("the gate", () => {
     ])
   })
 
-  it("price_band and max_value compare with the account's limits, and refuse what they cannot compare", () => {
+  it("price_band and max_value compare with the account's limits, and refuse an order that cannot be compared", () => {
     const band = limited({ priceBandPercent: money("5") })
     assert.deepStrictEqual([rules({ price: money("105") }, band), rules({ price: money("94.95") }, band)], [[], ["price_band"]])
     assert.deepStrictEqual([rules({}, { ...band, lastPrice: null }), rules(market, { ...band, lastPrice: null })], [["price_band"], []])

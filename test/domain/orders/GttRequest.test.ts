@@ -32,7 +32,7 @@ const shown = (wanted: GttRequest.GttRequest, triggers: ReadonlyArray<object>, k
   GttRequest.shown(wanted, { triggers: triggers.map(listed), sinceMs, taken: new Set(), ...known })
 
 describe("a good-till-triggered order in the broker's list", () => {
-  it("is the one of a request with its terms that was made since the request and by no other request", () => {
+  it("belongs to a request if it has the same terms, was made after the request, and belongs to no other request", () => {
     assert.strictEqual(shown(place, [{}]), "7")
     assert.isNull(shown(place, []))
     assert.isNull(shown(place, [{}], { sinceMs: sinceMs + 1_000 }))
@@ -40,7 +40,7 @@ describe("a good-till-triggered order in the broker's list", () => {
     assert.strictEqual(shown(place, [{}, { id: 8 }], { taken: new Set(["7"]) }), "8")
   })
 
-  it("is not of the request if any term differs", () => {
+  it("does not belong to the request if any term differs", () => {
     const order = row.orders[0]
     const others: ReadonlyArray<object> = [
       { type: "two-leg" },
@@ -65,7 +65,7 @@ describe("a good-till-triggered order in the broker's list", () => {
     assert.isNull(shown(remove, [{}]))
   })
 
-  it("keeps what came of its order", () => {
+  it("keeps the result of its order", () => {
     const result = {
       timestamp: "2026-08-18 11:05:00",
       triggered_at: 90,

@@ -193,7 +193,7 @@ describe("an order's task", () => {
     assert.strictEqual(given(limit, Input.Cancel({ nowMs: 0 })).task.error, null)
   })
 
-  it("a new owner settles what the one before may have sent, and the older owner changes nothing", () => {
+  it("a new owner settles the attempt that the previous owner may have sent, and the older owner changes nothing", () => {
     const { outputs, task } = given(limit, wake(0), wake(100, 2))
     assert.deepStrictEqual([task.status, task.epoch, task.attempts[0]?.outcome], ["RUNNING", 2, "unknown"])
     assert.deepStrictEqual(outputs.at(-1), Output.ReadBook({ atMs: 100 }))
@@ -242,7 +242,7 @@ describe("an order's task", () => {
     assert.deepInclude(given(limit, book(1, "o1")).task, { status: "COMPLETED", attempts: [] })
   })
 
-  it("keeps what each attempt came to, word by word", () => {
+  it("keeps the exact outcome of each attempt", () => {
     const attempt = (number: number, startedAtMs: number, endedAtMs: number | null, more: Partial<Task.Attempt> = {}): Task.Attempt => ({
       number,
       startedAtMs,
@@ -300,7 +300,7 @@ describe("an order's task", () => {
     assert.deepStrictEqual(outputs(...parked, wake(50_000)), outputs(...parked))
   })
 
-  it("an answer, a fence and a reading that come after the task has gone on change nothing", () => {
+  it("an answer, a fence and a reading that come too late change nothing", () => {
     const fence = Input.Fenced({ nowMs: 600, epoch: 1, attempt: 1 })
     const ends: ReadonlyArray<ReadonlyArray<OrderDecider.Input>> = [
       [wake(0), book(1, "o1")],
@@ -326,7 +326,7 @@ describe("an order's task", () => {
     assert.strictEqual(given(resend, ...fences, wake(5), answered(10, lost, 5), book(40_100)).task.status, "RETRYING")
   })
 
-  it("begins with nothing done, and has ended in every status that nobody continues", () => {
+  it("begins as PENDING, and counts as ended in every final status", () => {
     assert.deepStrictEqual(Task.make(limit), {
       intent: limit,
       status: "PENDING",
@@ -351,7 +351,7 @@ describe("an order's task", () => {
     for (const input of late) assert.deepStrictEqual(decide(odd, input), [odd, []], input._tag)
   })
 
-  it("belongs to the owner who proves it absent", () => {
+  it("belongs to the owner that proves that its order is absent", () => {
     const { task } = given(resend, wake(0), answered(10, lost), book(40_000, null, 2))
     assert.deepStrictEqual([task.status, task.epoch], ["RETRYING", 2])
   })

@@ -30,7 +30,7 @@ const run = (name: string, setting: Partial<Setting>): Explored => {
   return explored
 }
 
-/** Retries what it did not hear of, as a client without the protocol does. */
+/** Sends again when no answer came, as a client without the protocol does. */
 const naive: NonNullable<Setting["decide"]> = (task, input) =>
   OrderDecider.decide(policy)(
     task,
@@ -53,12 +53,12 @@ describe("the order protocol, in every interleaving of crash, fault, take-over a
       assert.isNull(violation)
       assert.isAbove(states, 20_000)
     }
-    // The invariant says nothing about ends that no run reaches.
+    // Checks that each end is reached, because the invariant says nothing about ends that no run reaches.
     const reached = new Set(runs.flatMap(({ ends }) => [...ends.keys()]))
     assert.sameMembers([...reached], ["COMPLETED", "DEAD_LETTER", "CANCELLED", "UNKNOWN"])
   })
 
-  it("finds the order of a decider that lets a rule refuse what may have been sent", () => {
+  it("finds the order of a decider that lets a rule refuse a request that may have been sent", () => {
     const late: NonNullable<Setting["decide"]> = (task, input) =>
       input._tag === "Declined" && task.status === "RUNNING"
         ? [{ ...task, status: "DEAD_LETTER", error: input.failure }, []]
@@ -69,7 +69,7 @@ describe("the order protocol, in every interleaving of crash, fault, take-over a
     )
   })
 
-  it("finds the second order of a client that retries what it did not hear of", () => {
+  it("finds the second order of a client that sends again when no answer came", () => {
     assert.strictEqual(run("naive", { decide: naive }).violation?.rule, "two live orders of one key")
   })
 

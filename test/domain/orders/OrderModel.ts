@@ -31,7 +31,7 @@ interface World {
   readonly now: number
   readonly task: Task.Task
   readonly owners: ReadonlyArray<Owner>
-  /** On their way: neither accepted nor lost yet. */
+  /** Requests on their way, which are neither accepted nor lost yet. */
   readonly requests: ReadonlyArray<Request>
   /** All orders that the broker ever accepted under the task's tag. */
   readonly orders: ReadonlyArray<Order>
@@ -61,7 +61,7 @@ export interface Setting {
   readonly policy: OrderDecider.Policy
   readonly intent: Task.Intent
   readonly bounds: Bounds
-  /** Replaces the decider, to show that the model finds what is wrong. */
+  /** Replaces the decider, to show that the model finds errors. */
   readonly decide?: (task: Task.Task, input: OrderDecider.Input) => ReturnType<ReturnType<typeof OrderDecider.decide>>
 }
 
@@ -77,7 +77,7 @@ const lost = Outcome.Outcome.Unknown({ httpStatus: null, errorType: "lost", mess
 const refused = (httpStatus: number) =>
   Outcome.Outcome.Refused({ isTransient: httpStatus === 429, httpStatus, errorType: "OrderException", message: null })
 
-/** What must hold in every state. */
+/** The invariant of every state. */
 const broken = ({ orders, task }: World): string | null => {
   if (orders.length > 1) return "two live orders of one key"
   if (task.status === "COMPLETED" && orders[0]?.id !== task.orderId) return "COMPLETED without its order"
@@ -130,7 +130,7 @@ const next = (setting: Setting, world: World): ReadonlyArray<Step> => {
     switch (hand.at) {
       case "idle": {
         save("wake", epoch, OrderDecider.Input.Wake({ ...input, blockedUntilMs: null }))
-        // The decider must only listen before an attempt.
+        // The decider must accept a refusal only before an attempt.
         if (bounds.isRefused)
           save("decline", epoch, OrderDecider.Input.Declined({ ...input, failure: { type: "kill_switch", message: "" } }))
         const shown = orders.find(({ visibleAt }) => visibleAt <= now)?.id

@@ -12,7 +12,7 @@ const kind = (outcome: Outcome.Outcome) =>
   outcome._tag === "Refused" ? (outcome.isTransient ? "refused, transient" : "refused") : outcome._tag
 
 describe("outcomes", () => {
-  it("only a definite answer is definite", () => {
+  it("only certain answers count as definite", () => {
     assert.deepStrictEqual(answer(200, null, "151220000000000"), Outcome.Outcome.Done({ orderId: "151220000000000" }))
     const cases: ReadonlyArray<readonly [number, string | null, string]> = [
       [400, "InputException", "refused"],
@@ -46,7 +46,7 @@ describe("outcomes", () => {
     assert.deepStrictEqual([answer(201, null, "1"), answer(500, null, "1")].map(kind), ["Unknown", "Unknown"])
   })
 
-  it("every outcome keeps what came back", () => {
+  it("every outcome keeps the details of the reply", () => {
     const message = "m"
     const { Refused, Unknown } = Outcome.Outcome
     assert.deepStrictEqual(answer(504), Unknown({ httpStatus: 504, errorType: null, message }))
@@ -68,7 +68,7 @@ describe("outcomes", () => {
     )
   })
 
-  it("what a change names does not exist where Kite itself says so; a new order never becomes definite by it", () => {
+  it("an order that a change names counts as missing only if Kite itself says so; this never makes the outcome of a new order definite", () => {
     const changes = ["modify", "cancel", "gtt_modify", "gtt_delete"] as const
     for (const change of changes) {
       for (const type of ["DataException", "GeneralException", "InputException"])
@@ -87,7 +87,7 @@ describe("outcomes", () => {
         assert.strictEqual(kind(answer(404, type, null, made)), "Unknown", `${made} ${type}`)
   })
 
-  it("time-outs, 5xx, 429 and refused connections speak against the broker, rejected orders do not", () => {
+  it("time-outs, 5xx, 429 and refused connections count as failures of the broker, rejected orders do not", () => {
     const failures = [
       answer(504),
       answer(429),

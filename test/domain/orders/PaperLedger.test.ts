@@ -196,7 +196,7 @@ describe("a paper account's trades", () => {
     assert.strictEqual(net(all, { exchange: "BFO", tradingsymbol: "OPT" }, "2026-08-19"), 0)
   })
 
-  it("folded one by one, over days and starts, are what all of them at once come to", () => {
+  it("folded one by one, over days and restarts, give the same result as all of them at once", () => {
     const some = fc.array(
       fc.record({
         instrument: fc.constantFrom(option, future),
@@ -217,7 +217,7 @@ describe("a paper account's trades", () => {
           const orderId = [instrument.tradingsymbol, product, side, day, order].join()
           return trade(side, lots * 75, price * 5, { instrument, product, orderId, atMs: at(`2026-08-${day}`) })
         })
-      // A start in between folds what was saved again, and goes on from there.
+      // A restart folds the saved trades again and continues from there.
       const folded = trades.slice(start).reduce(PaperLedger.add, ledger(trades.slice(0, start)))
       const lines = PaperLedger.lines(folded, "2026-08-14").map(({ instrument, lastPrice, position, product, whole }) => ({
         tradingsymbol: instrument.tradingsymbol,
@@ -251,13 +251,13 @@ describe("shares of a paper account", () => {
   const held = (all: PaperLedger.Ledger, day: string) =>
     PaperLedger.portfolio(all, today(day, unknown)).holdings.map((row) => texts(row, "quantity", "average_price", "last_price", "pnl"))
 
-  it("become others by a split or a bonus on its day, and cost the same", () => {
+  it("change their number by a split or a bonus on its day, and keep their cost", () => {
     const trades = [trade("BUY", 3, 10_000, of)]
     const split = withActions(trades, action({}))
     assert.deepStrictEqual([held(split, "2026-08-17"), held(split, "2026-08-18")], [[], [["6", "50", "50", "0"]]])
     const bonus = withActions(trades, action({ exDate: "2026-08-19", kind: "bonus", sharesBefore: 2, sharesAfter: 3 }))
     assert.deepStrictEqual(held(bonus, "2026-08-18"), [["3", "100", "100", "0"]])
-    // Half a share is lost, and what was paid stays.
+    // Half a share is lost, and the cost stays.
     assert.deepStrictEqual(held(bonus, "2026-08-20"), [["4", "75", "66.67", "-33.32"]])
     const joined = withActions(trades, action({ sharesBefore: 10, sharesAfter: 1 }))
     assert.deepStrictEqual([held(joined, "2026-08-18"), PaperLedger.portfolio(joined, today("2026-08-18")).net], [[], []])

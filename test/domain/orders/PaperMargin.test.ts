@@ -28,7 +28,7 @@ const of = (order: OrderCharges.Order) =>
     onRight: (it) => [it.option_premium, it.var, it.total].map(String)
   })
 
-describe("what an order of a paper account blocks", () => {
+describe("the amount that an order of a paper account blocks", () => {
   it("a bought option blocks its premium, also one whose quantity counts contracts of several units", () => {
     assert.deepStrictEqual(of(option), ["9003.75", "0", "9003.75"])
     assert.deepStrictEqual(of({ ...option, instrumentType: "PE", product: "MIS" }), ["9003.75", "0", "9003.75"])
@@ -41,7 +41,7 @@ describe("what an order of a paper account blocks", () => {
     assert.deepStrictEqual(of({ ...share, side: "SELL" }), ["0", "0", "0"])
   })
 
-  it("no figure is made up for what only the broker knows", () => {
+  it("a margin that only the broker knows is not invented", () => {
     const unknown = "SPAN and exposure margins are not public, so only the broker knows them"
     assert.strictEqual(of({ ...option, side: "SELL" }), unknown)
     assert.strictEqual(of({ ...option, instrumentType: "FUT" }), unknown)
@@ -49,7 +49,7 @@ describe("what an order of a paper account blocks", () => {
     assert.include(of({ ...option, exchange: "MCX", underlying: "NOSUCH" }), "NOSUCH")
   })
 
-  it("working orders block what has not filled, at the worst price that they may trade at", () => {
+  it("working orders block their unfilled part, at the worst price at which they may trade", () => {
     const place = (change: Partial<Place>, instrument = listed) =>
       Either.getOrThrow(
         PaperOrder.place(

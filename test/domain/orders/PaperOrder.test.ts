@@ -29,7 +29,7 @@ const open = ExchangePhase.at(shipped, option, true, ground.atMs)
 const change = (fields: Partial<Modify>): Modify => ({ kind: "modify", variety: "regular", order_id: "paper-abc", ...fields })
 
 describe("a paper order", () => {
-  it("has an id that its tag gives, that no broker's order has", () => {
+  it("has an id that follows from its tag and that no broker's order can have", () => {
     const order = paper()
     assert.strictEqual(order.orderId, "paper-abc")
     assert.deepStrictEqual([PaperOrder.isPaperId(order.orderId), PaperOrder.isPaperId("260818000000001")], [true, false])

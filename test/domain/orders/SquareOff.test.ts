@@ -60,8 +60,8 @@ const nothing = { withdraw: [], cancel: [], close: [] }
 const rejected = { type: "strategy_stop", message: "refused" }
 const held = { ...place, net: 65 }
 
-describe("closing what a stopped strategy holds", () => {
-  it("withdraws what was not sent, and waits for what is being sent", () => {
+describe("closing the positions of a stopped strategy", () => {
+  it("withdraws tasks that were not sent, and waits for those that are being sent", () => {
     const tasks = [task({ status: "PENDING" }), task({ taskId: 2, status: "RETRYING" }), task({ taskId: 3, status: "RUNNING" })]
     const message = "orders of the strategy are being cancelled"
     assert.deepStrictEqual(step({ tasks, orders: [order()] }), { ...nothing, status: "running", message, withdraw: [1, 2] })
@@ -92,7 +92,7 @@ describe("closing what a stopped strategy holds", () => {
     assert.strictEqual(step({ ...two, cancelling: asked }).message, "order 1 is open and was not cancelled: strategy_stop: refused")
   })
 
-  it("closes nothing while nobody knows whether an order was placed, or the book is behind", () => {
+  it("closes nothing while it is unknown whether an order was placed, or while the book lags", () => {
     assert.deepStrictEqual(step({ tasks: [task({ taskId: 7, status: "UNKNOWN" })], orders: [order({ tag: "t2" })] }), {
       ...nothing,
       status: "incomplete",
@@ -111,7 +111,7 @@ describe("closing what a stopped strategy holds", () => {
     assert.strictEqual(step({ tasks: [task({ changedAtMs: nowMs - 35_001 })] }).status, "done")
   })
 
-  it("closes what is left by product, by what the book says has been filled", () => {
+  it("closes the remaining positions by product, with the filled quantities from the book", () => {
     const orders = [
       order(),
       order({ orderId: "2", tag: "t2", side: "SELL", filled: 15 }),
@@ -192,7 +192,7 @@ describe("closing what a stopped strategy holds", () => {
   })
 })
 
-describe("closing what a stopped account holds", () => {
+describe("closing the positions of a stopped account", () => {
   const row = (more: Partial<Figures.Position> = {}): Figures.Position =>
     ({ ...place, quantity: 65, day_buy_quantity: 65, day_sell_quantity: 0, ...more }) as Figures.Position
 

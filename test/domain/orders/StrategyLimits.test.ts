@@ -23,7 +23,7 @@ const rules = (order: typeof buy | typeof sell, more: Partial<StrategyLimits.Sit
 const limits = (more: Partial<StrategyLimits.Limits>) => ({ limits: { ...calm.limits, ...more } })
 
 describe("the limits of a strategy", () => {
-  it("refuse nothing where nothing is limited", () => {
+  it("refuse nothing without limits", () => {
     assert.deepStrictEqual([...rules(buy, {}), ...rules(sell, {})], [])
   })
 
@@ -53,7 +53,7 @@ describe("the limits of a strategy", () => {
     assert.deepStrictEqual(StrategyLimits.refusals({ ...buy, isContract: false }, 1, { ...calm, ...five(9) }), [])
   })
 
-  it("let a stopped strategy only lower its positions, and no further than to nothing", () => {
+  it("let a stopped strategy only reduce its positions, at most to zero", () => {
     const stopped = { stopped: "its profit of -500 has reached the limit of its loss, 500" }
     assert.deepStrictEqual(refused(buy, stopped), [
       { rule: "strategy_stop", message: "the strategy is stopped: its profit of -500 has reached the limit of its loss, 500" }
@@ -87,7 +87,7 @@ describe("the limits of a strategy", () => {
   })
 })
 
-describe("what a strategy holds of an instrument", () => {
+describe("the exposure of a strategy in an instrument", () => {
   const placed = (more: Partial<StrategyLimits.Placed> = {}): StrategyLimits.Placed => ({
     tag: "t1",
     side: "BUY",
@@ -106,7 +106,7 @@ describe("what a strategy holds of an instrument", () => {
   })
   const none = () => 0
 
-  it("is what is booked, and what an order has filled that is not booked yet", () => {
+  it("is the booked quantity plus the filled quantity that is not booked yet", () => {
     assert.deepStrictEqual(StrategyLimits.exposureOf(-30, none, [], []), { net: -30, openBuy: 0, openSell: 0 })
     const filled = [shown({ filled: 60, pending: 40 })]
     assert.deepStrictEqual(
@@ -126,7 +126,7 @@ describe("what a strategy holds of an instrument", () => {
     assert.deepStrictEqual(StrategyLimits.exposureOf(0, none, [placed({ side: "SELL" })], sold), { net: -60, openBuy: 0, openSell: 40 })
   })
 
-  it("counts an order that nobody has seen in full, unless its task ended without it", () => {
+  it("counts an order that is not known yet with its full quantity, unless its task ended without it", () => {
     for (const status of ["PENDING", "RUNNING", "RETRYING", "COMPLETED", "UNKNOWN"] as const)
       assert.strictEqual(StrategyLimits.exposureOf(0, none, [placed({ status })], []).openBuy, 100, status)
     for (const status of ["DEAD_LETTER", "CANCELLED"] as const)

@@ -214,7 +214,7 @@ describe("the events of orders", () => {
     assert.strictEqual(Schema.decodeUnknownSync(OrderMessage.TaskEvent)({ ...event, task: older }).task.undoes, null)
   })
 
-  it("a sliced order is refused by every rule but the freeze quantity as a whole, and cut by that", () => {
+  it("a sliced order is checked as a whole by every rule except the freeze quantity, by which it is cut", () => {
     const order = (change: object) => Schema.decodeUnknownSync(OrderRequest.Place)({ ...place, ...change })
     const sliced = (change: object, known: Partial<TaskGate.Facts> = {}) =>
       Either.mapLeft(TaskGate.sliced(order(change), { ...facts, ...known }), (refused) => refused.map(({ rule }) => rule))

@@ -35,7 +35,7 @@ const chargesOf = (trades: Trades): Money.Decimal => {
   return OrderCharges.sum(amounts).total
 }
 
-/** What trades come to without corporate actions, computed from all of them at once: the oracle of the ledger's fold. */
+/** The result of trades without corporate actions, computed from all of them at once. It is the oracle for the ledger's fold. */
 export const whole = (trades: Trades, today: string) => ({
   lines: Object.values(Arr.groupBy(trades, ({ instrument, product }) => `${instrument.tradingsymbol} ${product}`)).map((own) => ({
     tradingsymbol: own[0].instrument.tradingsymbol,

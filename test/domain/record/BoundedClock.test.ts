@@ -8,7 +8,7 @@ const hourMs = 3_600_000
 const minuteMs = 60_000
 
 describe("BoundedClock", () => {
-  it("BE-REC-03 an hour ahead, ten minutes back and a step in between: the server's time counts; a good clock counts itself", () => {
+  it("BE-REC-03 a clock that is an hour ahead, ten minutes back or steps in between is replaced by the server's time; a good clock is used as it is", () => {
     const clock = new BoundedClock()
     assert.strictEqual(clock.now(startMs, 0), startMs, "without a sample the machine's clock counts")
     assert.isFalse(clock.isRefused(clock.offsetMs(startMs, 0)))
@@ -24,7 +24,7 @@ describe("BoundedClock", () => {
     assert.strictEqual(clock.refused, 3)
   })
 
-  it("a message may say a time at most a second ahead of the server's", () => {
+  it("a message's time may be at most a second ahead of the server's", () => {
     assert.isFalse(isAhead(startMs + boundMs, startMs))
     assert.isTrue(isAhead(startMs + boundMs + 1, startMs))
     assert.isFalse(isAhead(startMs - hourMs, startMs))

@@ -208,7 +208,7 @@ describe("keyframes", () => {
     assert.strictEqual(FrameGuard.accept(guard, header(905, 4)), 0)
   })
 
-  it("is a frame that any reader of frames understands: two packets an instrument, by receive time, in parts that a message holds", () => {
+  it("is a frame that any reader of frames understands: two packets for each instrument, by receive time, in parts that fit a message", () => {
     const last = new LastPackets()
     const noted = (token: number, price: number, atMs: number) => {
       const bytes = Packets.encodeLtp({ token, lastPrice: price })
@@ -256,7 +256,7 @@ describe("keyframes", () => {
     assert.strictEqual(last.size, Keyframe.instrumentsMax)
   })
 
-  it("what open interest is compared with survives a restart of the publisher, and an instrument that is not streamed any longer does not", () => {
+  it("the base of open interest survives a restart of the publisher, but not for an instrument that is no longer streamed", () => {
     const full = (token: number, oi: number) =>
       Frame.frameOf([Packets.encodeLtp({ token, lastPrice: oi })]).subarray(Frame.headerBytes + Frame.headerBytes)
     const oisOf = (last: LastPackets) =>

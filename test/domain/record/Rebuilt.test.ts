@@ -52,12 +52,12 @@ const [reference, definition] = record as [Input, Input]
 const timeAt = (seq: number): number =>
   record.reduce((newest, input) => (input._tag === "Clock" && input.seq <= seq ? Math.max(newest, input.atMs) : newest), 0)
 
-/** What an uninterrupted state publishes behind a place. */
+/** The outputs of an uninterrupted state after a place. */
 const wholeOf = (decider: AnyDecider) => {
   const [, outputs] = Deciding.fold(decider, decider.initial, record)
   return (seq: number) => outputs.filter((output) => output.seq > seq)
 }
-/** What a state publishes behind a place that was rebuilt from the newest keyframes up to an instant. */
+/** The outputs after a place of a state that was rebuilt from the newest keyframes up to an instant. */
 const rebuiltAt = (decider: AnyDecider, seq: number, untilMs: number): ReadonlyArray<Output> => {
   const keyframes = accounts.flatMap((account) => {
     const found = record.findLast((input) => input._tag === "Keyframe" && input.header.account === account && input.atMs <= untilMs)
@@ -102,7 +102,7 @@ describe("a state that was rebuilt from keyframes", () => {
     const deltas = (outputs: ReadonlyArray<Output>) => outputs.filter(({ kind }) => kind === "delta")
     const found = deltas(rebuiltAt(chains, seq, keyframe.atMs))
     const expected = deltas(wholeOf(chains)(seq))
-    // Nothing trades at that place, so the uninterrupted state has nothing new to say in the next window.
+    // Nothing trades at that place, so the uninterrupted state publishes nothing in the next window.
     assert.isTrue(isQuiet((keyframe.atMs - startMs) / 1_000))
     const surplus = found.filter((one) => !expected.some((other) => other.seq === one.seq))
     assert.deepStrictEqual(

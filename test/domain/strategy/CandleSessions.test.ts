@@ -70,7 +70,7 @@ describe("a share in the closing auction", () => {
   const share = contract({ instrument_token: 1594 * 256 + 1, kind: "EQ", tradingsymbol: "INFY", segment: "NSE", lot_size: 1 })
   const other = contract({ instrument_token: 1595 * 256 + 1, kind: "EQ", tradingsymbol: "TCS", segment: "NSE", lot_size: 1 })
   const held = [leg(1, "BUY", share, 10, "1500", "INFY"), leg(2, "BUY", other, 10, "3000", "TCS"), leg(3, "SELL", future, 75, "24500")]
-  /** What the newest mark of a minute at which the future traded, but the share had its last trade at 15:14:59, says of the share. */
+  /** Whether the share is missing in the newest mark of a minute in which the future traded. The share's last trade was at 15:14:59. */
   const missingAt = (time: string, rules?: RuleSet.RuleSet) => {
     const recorder = new Recorder()
       .reference([future])

@@ -19,7 +19,7 @@ const lineOf = (it: { direction: Position.Direction; quantity: number; price: nu
   price: it.price
 })
 
-/** The value of all lines but a first and a last one, which are not asked for. */
+/** The value of all lines, computed between a first and a last line that are not included. */
 const netOf = (lines: ReadonlyArray<ReturnType<typeof lineOf>>): Premium.Units | null => {
   const other = { position: 3, factor: 5, price: 7 }
   const rows = [other, ...lines, other]

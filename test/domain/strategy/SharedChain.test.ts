@@ -20,7 +20,7 @@ const legsOf = (at: number) => [
   leg(2, "SELL", option(strikes[(at + 1) % 5]!, "PE"), 75, "80.05"),
   leg(3, at % 2 === 0 ? "SELL" : "BUY", future, 25, "24500")
 ]
-/** The record with that many strategies, then a chain that moves at each window. */
+/** A record with `count` strategies and a chain that moves in each window. */
 const moving = (strategies: number, windows: number): Recorder => {
   const recorder = new Recorder().reference(instruments)
   for (let at = 0; at < strategies; at++) recorder.definition(legsOf(at), { strategyId: at })

@@ -52,7 +52,7 @@ const limit = ({ market }: Simulator.Service, change: object = {}) => {
 const place = (client: Client, simulator: Simulator.Service, tag: string) =>
   call(() => client.placeOrder("regular", limit(simulator, { tag })))
 
-/** What each fault answers, and whether the order exists. */
+/** The answer of each fault, and whether the order then exists. */
 const faults: ReadonlyArray<readonly [fault: object, isThere: boolean, answer: Json]> = [
   [{ kind: "drop_reply" }, true, { error_type: "NetworkException" }],
   [{ kind: "lose" }, false, { error_type: "NetworkException" }],
@@ -69,7 +69,7 @@ const faults: ReadonlyArray<readonly [fault: object, isThere: boolean, answer: J
 ]
 
 describe("faults of the simulator, asked for at its admin port", () => {
-  it.scopedLive("fail the next requests in their order, and the truth says what was carried out", () =>
+  it.scopedLive("fail the next requests in their order, and the list of all orders shows which were carried out", () =>
     Effect.gen(function* () {
       const simulator = yield* start()
       const { accessToken } = yield* login(simulator.url)
@@ -127,7 +127,7 @@ describe("faults of the simulator, asked for at its admin port", () => {
     })
   )
 
-  it.scopedLive("end a session and cut sockets, and refuse what makes no sense", () =>
+  it.scopedLive("end a session and cut sockets, and invalid requests are refused", () =>
     Effect.gen(function* () {
       const simulator = yield* start()
       const { accessToken, kite: client } = yield* login(simulator.url)
@@ -153,7 +153,7 @@ describe("faults of the simulator, asked for at its admin port", () => {
 })
 
 describe("reports of orders by the simulator", () => {
-  /** An HTTP server that keeps what was posted to it. */
+  /** An HTTP server that keeps the bodies that were posted to it. */
   const receiver = Effect.gen(function* () {
     const posted: Array<Json> = []
     const server = createServer((request, response) => {
@@ -207,7 +207,7 @@ describe("reports of orders by the simulator", () => {
       expect(yield* placeAndCancel({ is_swapped: true }, 2)).toEqual(["CANCELLED", "OPEN"])
       expect(yield* placeAndCancel({ delay_ms: 20 }, 2)).toEqual(["OPEN", "CANCELLED"])
       yield* placeAndCancel({ is_lost: true }, 0)
-      // What was lost does not come later: the next message is the next order's.
+      // A lost report does not come later: the next message is the next order's.
       expect(yield* placeAndCancel({}, 2)).toEqual(["OPEN", "CANCELLED"])
       // A report that nothing overtakes comes too.
       yield* ask(simulator, "PUT", "/updates", { ...sound, is_swapped: true })

@@ -148,7 +148,7 @@ describe("a cover order at the simulator", () => {
     ])
   })
 
-  it("takes another trigger price, and leaves the position at the market when its stop is cancelled", () => {
+  it("accepts another trigger price, and closes the position at the market when its stop is cancelled", () => {
     const { desk, fills, packet, place, rows, states } = world()
     const entry = Either.getOrThrow(place("co", cover))
     assert.isTrue(Either.isRight(desk.modify(first, entry, new URLSearchParams({ trigger_price: "96" }))))

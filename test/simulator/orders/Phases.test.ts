@@ -62,7 +62,7 @@ describe("orders in the phases of a session", () => {
     expect(book()[0]).toMatchObject({ status_message: "Markets are closed right now.", exchange_order_id: null })
   })
 
-  it("an order after the market waits until the next opening, and is refused while the market is open", () => {
+  it("an after-market order waits until the next opening, and is refused while the market is open", () => {
     const { at, book, packet, place, reports } = world()
     at(monday, "10:00:00")
     expect(place("amo")).toMatchObject(Either.left({ message: "After market orders are taken while the market is closed." }))
@@ -76,7 +76,7 @@ describe("orders in the phases of a session", () => {
     expect(reports).toEqual(["AMO REQ RECEIVED", "COMPLETE"])
   })
 
-  it("a market without days takes an order after the market at any time, and matches it at once", () => {
+  it("a market without days takes an after-market order at any time, and matches it at once", () => {
     const { at, book, place } = world(Phases.endless)
     at("2026-11-22", "03:00:00")
     place("amo")
@@ -114,7 +114,7 @@ describe("orders in the phases of a session", () => {
 })
 
 describe("validity of orders", () => {
-  it("a TTL order ends after its minutes, and an IOC order at once with what it got", () => {
+  it("a TTL order ends after its minutes, and an IOC order at once with its fills", () => {
     const { at, book, packet, place } = world()
     at(monday, "10:00:00")
     place("regular", { price: "99", validity: "TTL", validity_ttl: "2" })

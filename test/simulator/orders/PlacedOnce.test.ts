@@ -11,7 +11,7 @@ import * as Simulator from "../../../src/simulator/Simulator.ts"
 import { first, login } from "../SimulatorWorld.ts"
 
 const startMs = Date.parse("2026-11-23T04:00:00Z")
-/** With few readings of the order book before the horizon, because each costs a request. */
+/** A policy with few readings of the order book before the horizon, because each costs a request. */
 const policy: OrderDecider.Policy = { ...OrderDecider.defaults, readEveryMs: 20_000 }
 const faults: ReadonlyArray<Fault> = [
   { kind: "drop_reply" },
@@ -25,7 +25,7 @@ const nameOf = (fault: Fault) =>
 
 type Decide = ReturnType<typeof OrderDecider.decide>
 const safe = OrderDecider.decide(policy)
-/** Retries what it did not hear of. */
+/** Sends again when no answer came. */
 const naive: Decide = (task, input) =>
   safe(
     task,
@@ -36,7 +36,7 @@ const naive: Decide = (task, input) =>
 
 interface Case {
   readonly faults: ReadonlyArray<Fault>
-  /** The point at which the process dies; -1: it lives. */
+  /** The point at which the process dies; -1 if it lives. */
   readonly crashAt: number
   readonly unknown: Task.Intent["unknown"]
 }
@@ -75,12 +75,12 @@ const broker = (url: string, authorization: string, instrument: Instrument.Instr
   }
 }
 
-/** The longest case needs far fewer. */
+/** The most decisions of a case. The longest case needs far fewer. */
 const decisionsMax = 100
 
 /**
- * Runs one task to its end as an owner does, on a clock of its own: it saves, acts, and dies at one point. Then a new owner goes on from what
- * was saved.
+ * Runs one task to its end as an owner does, on a clock of its own: it saves, acts, and dies at one point. Then a new owner continues from
+ * the saved task.
  */
 const run = async (at: Broker, decide: Decide, tag: string, { crashAt, unknown }: Case): Promise<Task.Task> => {
   let saved = Task.make({ kind: "place", isLimit: true, unknown, deadlineAtMs: 600_000 })
@@ -164,12 +164,12 @@ const chaos = (decide: Decide, name: string, cases: ReadonlyArray<Case>) =>
     return { problems, ends }
   }).pipe(Logger.withMinimumLogLevel(LogLevel.Warning), Effect.scoped)
 
-/** Bounds what hangs: each case is some requests, and a busy machine needs many times as long for them. */
+/** The time limit of a case that hangs. A case has several requests, for which a busy machine needs many times as long. */
 const timeoutMs = 180_000
 
 describe("the order protocol against the simulator, with a crash at every point and every fault, alone and in pairs", () => {
   it.live(
-    "places each order once, and believes what the broker's own orders say",
+    "places each order once, and its result agrees with the broker's own orders",
     () =>
       Effect.gen(function* () {
         const { ends, problems } = yield* chaos(safe, "safe", cases)
@@ -181,7 +181,7 @@ describe("the order protocol against the simulator, with a crash at every point 
   )
 
   it.live(
-    "the same harness finds the second orders of a client that retries what it did not hear of",
+    "the same harness finds the second orders of a client that sends again when no answer came",
     () =>
       Effect.gen(function* () {
         const { problems } = yield* chaos(

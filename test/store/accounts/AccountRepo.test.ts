@@ -62,7 +62,7 @@ describe("AccountRepo", () => {
 })
 
 describe("LoginRepo", () => {
-  it.scoped("takes a state once and gives a waiting token to one process; a newer login makes an older result count for nothing", () =>
+  it.scoped("takes a state once and gives a waiting token to one process; after a newer login an older result is ignored", () =>
     Effect.gen(function* () {
       const logins = yield* LoginRepo
       yield* logins.begin("h1", "a", "u1")
@@ -98,7 +98,7 @@ describe("LoginRepo", () => {
       assert.deepInclude(yield* why(logins.receive("h0", seal)), { _tag: "NoSuchLogin" })
       assert.strictEqual(yield* why(logins.receive("h1", () => Effect.fail("no keys"))), "no keys")
       assert.deepStrictEqual(yield* logins.waiting, [])
-      // The state is not used up then.
+      // The state can still be used afterwards.
       assert.strictEqual((yield* logins.receive("h1", seal)).number, 1)
     }).pipe(Effect.provide(fresh()))
   )

@@ -69,7 +69,7 @@ const span = (of: ReturnType<typeof named>, more: Partial<Of> = {}): Of => ({
 })
 
 layer(fresh(), { excludeTestServices: true })("ChainMinuteRepo", (it) => {
-  it.effect("saves a minute once, with every value as it was published; what comes again changes nothing", () =>
+  it.effect("saves a minute once, with every value as it was published; a repeated message changes nothing", () =>
     Effect.gen(function* () {
       const repo = yield* ChainMinuteRepo
       const of = named()
@@ -124,7 +124,7 @@ layer(fresh(), { excludeTestServices: true })("ChainMinuteRepo", (it) => {
   )
 
   it.effect(
-    "an interval is answered by its last stored minute, in pages; strikes are chosen by price or by their place from the money",
+    "an interval is represented by its last stored minute, in pages; strikes are chosen by price or by their distance from the money",
     () =>
       Effect.gen(function* () {
         const repo = yield* ChainMinuteRepo

@@ -121,7 +121,7 @@ describe("the square-off of an account", () => {
     }).pipe(Effect.provide(fresh()))
   )
 
-  it.scoped("goes before those of strategies, which hold nothing afterwards that it closed", () =>
+  it.scoped("comes before those of strategies, which afterwards do not hold the positions that it closed", () =>
     Effect.gen(function* () {
       const repo = yield* SquareOffRepo
       const orders = yield* OrderRepo

@@ -51,7 +51,7 @@ const lines = Effect.gen(function* () {
 })
 
 describe("PaperLedgers", () => {
-  it.scoped("takes the fills that are new, also one that was committed behind a later one", () =>
+  it.scoped("adds the new fills, also one that was committed after a fill with a greater id", () =>
     Effect.gen(function* () {
       const paper = orderOf("t1", option, "NRML")
       assert.deepStrictEqual(yield* lines, [])

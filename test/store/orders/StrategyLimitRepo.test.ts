@@ -79,7 +79,7 @@ describe("StrategyLimitRepo", () => {
     }).pipe(Effect.provide(fresh()))
   )
 
-  it.scoped("knows what a strategy holds with its orders, and how many it sent", () =>
+  it.scoped("returns a strategy's exposure with its orders, and the number of orders that it sent", () =>
     Effect.gen(function* () {
       const repo = yield* StrategyLimitRepo
       const orders = yield* OrderRepo
@@ -162,7 +162,7 @@ describe("SquareOffRepo", () => {
     }).pipe(Effect.provide(fresh()))
   )
 
-  it.scoped("tells what the strategy's orders traded, and which of it today", () =>
+  it.scoped("returns what the strategy's orders traded, and what of it today", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const repo = yield* SquareOffRepo

@@ -28,7 +28,7 @@ const withPool = <A, E>(connections: number, body: Effect.Effect<A, E, SqlClient
 const owners = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   Effect.map(sql<{ readonly owner: string }>`SELECT owner FROM strategies ORDER BY owner`, (rows) => rows.map(({ owner }) => owner))
 )
-/** What a connection still has of a caller. */
+/** The caller's settings that remain on a connection. */
 const left = Effect.flatMap(SqlClient.SqlClient, (sql) =>
   Effect.map(
     sql<{ readonly role: string; readonly owner: string | null; readonly accounts: string | null; readonly isSelf: boolean }>`

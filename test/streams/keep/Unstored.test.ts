@@ -30,7 +30,7 @@ describe("Unstored", () => {
     assert.deepStrictEqual(unstored.faults(faultAfterMs), [{ kind: "md.frame", sinceMs: 0, reason: "insufficient resources (10023)" }])
   })
 
-  it("a server that answers nothing has no fault of its store, and what was missed meanwhile does not count", () => {
+  it("a server that answers nothing has no fault of its store, and publishes without acknowledgement meanwhile do not count", () => {
     const unstored = answering()
     unstored.answered(false, 500)
     unstored.missed(subject, 1_000, 1_000 + faultAfterMs)
@@ -42,7 +42,7 @@ describe("Unstored", () => {
     assert.lengthOf(unstored.faults(backMs + faultAfterMs), 1)
   })
 
-  it("a fault that nobody meets again is forgotten, and a lost connection forgets all", () => {
+  it("a fault that does not occur again is forgotten, and a lost connection clears all faults", () => {
     const unstored = answering()
     unstored.missed(subject, 0, faultAfterMs)
     assert.lengthOf(unstored.faults(faultAfterMs + faultKeptMs), 1)

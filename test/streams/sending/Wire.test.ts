@@ -6,7 +6,7 @@ import * as Headers from "../../../src/streams/sending/Headers.ts"
 import * as Wire from "../../../src/streams/sending/Wire.ts"
 import { backend, bytes, text, until } from "../Nats.ts"
 
-/** A connection that keeps what it is given. */
+/** A connection that keeps the bytes that it is given. */
 const client = () => {
   const commands: Array<Buffer> = []
   const state = { isClosed: false, noMorePublishing: false }
@@ -55,7 +55,7 @@ describe("Wire", () => {
     }
   )
 
-  it("a client that sends nothing any longer refuses the message, and gets none of it", () => {
+  it("a client that no longer sends refuses the message, and gets no part of it", () => {
     const { nc, state, written } = client()
     const wire = Wire.make(nc)
     const add = () => wire.add({ subject: "a", reply: "r", headers: noHeaders, data: bytes("1") })
@@ -67,7 +67,7 @@ describe("Wire", () => {
     assert.strictEqual(written(), "")
   })
 
-  it("a client that takes no bytes is refused at once", () => {
+  it("a client that does not accept bytes is refused at once", () => {
     assert.throws(() => Wire.make({} as NatsConnection), "package.json")
   })
 })
