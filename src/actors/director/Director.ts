@@ -205,7 +205,7 @@ export const make = Effect.gen(function* () {
         const done = yield* Effect.either(look(requestId)).pipe(Effect.annotateLogs({ request_id: requestId }))
         if (Either.isLeft(done)) {
           yield* forget
-          yield* Effect.logWarning("cannot read subscriptions and strategies, everything stays as it is", String(done.left))
+          yield* Effect.logWarning("cannot apply the stored subscriptions and strategies, trying again", String(done.left))
         } else if (requestId !== "-")
           yield* Effect.annotateLogs(Effect.logInfo("subscriptions and strategies are as they were asked for"), { request_id: requestId })
         requestId = yield* nextChange

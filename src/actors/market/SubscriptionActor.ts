@@ -145,7 +145,7 @@ export const make = Effect.gen(function* () {
   }).pipe(Effect.withSpan("SubscriptionActor.look"))
 
   return look.pipe(
-    Effect.catchAll((error) => Effect.logWarning("cannot read subscriptions and windows, they stay as they are", String(error))),
+    Effect.catchAll((error) => Effect.logWarning("cannot update subscriptions and windows, trying again", String(error))),
     Effect.zipRight(Effect.sleep(lookEvery)),
     Effect.forever,
     Effect.raceFirst(requests)
