@@ -121,10 +121,7 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
         StoreError.guardRead(ofShares({ exchanges: all.map((it) => it.exchange), symbols: all.map((it) => it.symbol) })).pipe(
           Effect.withSpan("CorporateActionRepo.ofShares")
         ),
-      /**
-       * For each action that has come into force and was not handled yet, deletes the broker's bars from before it, so that they are
-       * fetched again in the newest shares.
-       */
+      /** Deletes, once for each action that has come into force, the broker's older bars: they are fetched again in the newest shares. */
       dropBrokerBars: (share: { readonly exchange: string; readonly symbol: string }, today: string) =>
         StoreError.guardRead(dropBrokerBars(share, today)).pipe(Effect.withSpan("CorporateActionRepo.dropBrokerBars"))
     } as const
