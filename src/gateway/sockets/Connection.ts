@@ -4,6 +4,7 @@ import type { User } from "../../contract/shared/Authentication.ts"
 import * as CloseCodes from "../../contract/sockets/CloseCodes.ts"
 import type { RefusalCode } from "../../contract/sockets/SocketMessages.ts"
 import * as Metrics from "../shared/Metrics.ts"
+import * as MessagePack from "./MessagePack.ts"
 
 /** What a client subscribes to: an instrument's token for its ticks, or the name of a state, such as one chain. */
 export type Topic = number | string
@@ -15,6 +16,16 @@ export interface Limits {
   readonly hardBytes: number
   /** How long a client beyond the soft limit may read nothing. */
   readonly stalledMs: number
+}
+
+export interface Options {
+  readonly id: string
+  readonly user: User
+  /** Whether the messages of one flush are sent as one frame. */
+  readonly isBatched: boolean
+  /** Whether frames are MessagePack instead of JSON text. */
+  readonly isPacked: boolean
+  readonly limits: Limits
 }
 
 const closeGraceMs = 1_000
@@ -31,6 +42,7 @@ export class Connection {
   readonly #socket: WebSocket
   readonly #tcp: Duplex
   readonly #isBatched: boolean
+  readonly #isPacked: boolean
   readonly #limits: Limits
   #events: Array<{ readonly topic: Topic; readonly text: string }> = []
   /** Newest event of each topic. It replaces `#events` while the client is behind. */
@@ -44,12 +56,13 @@ export class Connection {
   /** Since when the client has read nothing, and how much waited then; undefined while it is not behind. */
   #held: { sinceMs: number; bytes: number } | undefined
 
-  constructor(socket: WebSocket, tcp: Duplex, options: { id: string; user: User; isBatched: boolean; limits: Limits }) {
+  constructor(socket: WebSocket, tcp: Duplex, options: Options) {
     this.id = options.id
     this.user = options.user
     this.#socket = socket
     this.#tcp = tcp
     this.#isBatched = options.isBatched
+    this.#isPacked = options.isPacked
     this.#limits = options.limits
   }
 
@@ -69,7 +82,7 @@ export class Connection {
   /** Sends a reply to the client at once, before the queued messages. */
   reply(message: object): void {
     if (!this.isOpen) return
-    this.#socket.send(JSON.stringify(message))
+    this.#send(JSON.stringify(message))
     Metrics.wsMessages.unsafeUpdate(1, [])
     // The client sends requests without reading the answers.
     if (this.#socket.bufferedAmount > this.#limits.hardBytes) this.#closeSlow()
@@ -206,6 +219,10 @@ export class Connection {
     this.#eventChars += text.length
   }
 
+  #send(text: string): void {
+    this.#socket.send(this.#isPacked ? MessagePack.ofJson(text) : text)
+  }
+
   #write(): void {
     const texts = this.#newest === undefined ? this.#events.map(({ text }) => text) : [...this.#newest.values()]
     for (const state of this.#states.values()) texts.push("whole" in state ? state.whole() : state.text)
@@ -213,7 +230,7 @@ export class Connection {
     this.#clear()
     if (conflated > 0) Metrics.wsConflated.unsafeUpdate(conflated, [])
     if (this.#isBatched) {
-      this.#socket.send(`{"type":"batch","items":[${texts.join(",")}]${conflated > 0 ? `,"conflated":${conflated}` : ""}}`)
+      this.#send(`{"type":"batch","items":[${texts.join(",")}]${conflated > 0 ? `,"conflated":${conflated}` : ""}}`)
       Metrics.wsMessages.unsafeUpdate(1, [])
       return
     }
@@ -221,7 +238,7 @@ export class Connection {
     if (conflated > 0) texts[0] = `${texts[0]?.slice(0, -1)},"conflated":${conflated}}`
     // Corking makes one system call per round, which costs more than a frame.
     this.#tcp.cork()
-    for (const text of texts) this.#socket.send(text)
+    for (const text of texts) this.#send(text)
     this.#tcp.uncork()
     Metrics.wsMessages.unsafeUpdate(texts.length, [])
   }

@@ -214,7 +214,9 @@ const makeServing = Effect.gen(function* () {
   const open = (request: IncomingMessage, socket: Duplex, head: Buffer, endpoint: Endpoint, url: URL, user: User) =>
     Effect.gen(function* () {
       const inbox = yield* Mailbox.make<string>({ capacity: inboxMax, strategy: "dropping" })
-      const options = { id: crypto.randomUUID(), user, isBatched: url.searchParams.get("batch") === "1", limits }
+      const isBatched = url.searchParams.get("batch") === "1"
+      const isPacked = url.searchParams.get("format") === "msgpack"
+      const options = { id: crypto.randomUUID(), user, isBatched, isPacked, limits }
       // ws does not call back if it refuses the handshake itself. It has then closed the socket.
       let serve: Effect.Effect<void> | undefined
       if (!socket.destroyed) {

@@ -30,12 +30,13 @@ class Socket extends EventEmitter {
 
 const user = new User({ id: "u1", email: null, name: null, role: "trader", expiresAtMs: 0, key: null })
 const limits = { softBytes: 100, hardBytes: 400, stalledMs: 1000 }
-const make = (options: { isBatched?: boolean; limits?: Partial<typeof limits> } = {}) => {
+const make = (options: { isBatched?: boolean; isPacked?: boolean; limits?: Partial<typeof limits> } = {}) => {
   const socket = new Socket()
   const connection = new Connection(socket as unknown as WebSocket, new PassThrough(), {
     id: "c1",
     user,
     isBatched: options.isBatched ?? false,
+    isPacked: options.isPacked ?? false,
     limits: { ...limits, ...options.limits }
   })
   return { socket, connection }
@@ -157,6 +158,21 @@ describe("Connection", () => {
     assert.deepStrictEqual(socket.sent, [
       { type: "batch", items: [{ n: 1 }, { n: 2 }, { change: 1 }] },
       { type: "batch", items: [{ n: 4 }], conflated: 1 }
+    ])
+  })
+
+  it("MessagePack has maps and whole numbers that every decoder reads", () => {
+    const { socket, connection } = make({ isPacked: true })
+    const frames: Array<string> = []
+    socket.send = (frame: string | Uint8Array) => void frames.push(Buffer.from(frame).toString("hex"))
+    connection.reply({ a: 1, b: null })
+    connection.event(1, '{"epoch":1795383988834,"x":24500.05,"y":-3000000000,"z":4294967295}')
+    connection.flush(0)
+    assert.deepStrictEqual(frames, [
+      // fixmap, fixstr, fixint, nil
+      "82a16101a162c0",
+      // int64, float64, int64, uint32
+      "84a565706f6368d3000001a205399262a178cb40d7ed0333333333a179d3ffffffff4d2fa200a17aceffffffff"
     ])
   })
 

@@ -1,10 +1,13 @@
 import { Effect } from "effect"
+import { Unpackr } from "msgpackr"
 import WebSocket from "ws"
 import { waitMsMax } from "../../Patience.ts"
 import { World } from "../GatewayWorld.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: a test looks into any message
 export type Received = any
+
+const messagePack = new Unpackr({ int64AsType: "number", mapsAsObjects: true })
 
 /** A WebSocket client that stores its messages in order. */
 export class Client {
@@ -16,8 +19,8 @@ export class Client {
 
   constructor(socket: WebSocket) {
     this.socket = socket
-    socket.on("message", (data) => {
-      this.received.push(JSON.parse(data.toString()))
+    socket.on("message", (data, isBinary) => {
+      this.received.push(isBinary ? messagePack.unpack(data as Buffer) : JSON.parse(data.toString()))
       this.#wake()
     })
     this.closed = new Promise((resolve) => socket.once("close", resolve))

@@ -427,6 +427,29 @@ layer(world(), { excludeTestServices: true })("WebSocket", (it) => {
     })
   )
 
+  it.scoped("?format=msgpack sends the same messages as MessagePack, alone and in batches", () =>
+    Effect.gen(function* () {
+      yield* ready
+      const text = yield* ticks()
+      const packed = yield* ticks("&format=msgpack")
+      const batched = yield* ticks("&format=msgpack&batch=1")
+      const forms: Array<boolean> = []
+      for (const { socket } of [packed, batched]) socket.on("message", (_data, isBinary) => forms.push(isBinary))
+      for (const client of [text, packed, batched]) {
+        assert.strictEqual((yield* client.next).type, "connected")
+        assert.strictEqual((yield* client.ask(subscribe(tokens.nifty))).type, "subscribed")
+      }
+      yield* publishFrame([fullPacket(tokens.nifty, 2_450_005)])
+      const tick = yield* text.nextOf("tick")
+      assert.strictEqual(tick.data.last_price, 24_500.05)
+      assert.deepStrictEqual(yield* packed.nextOf("tick"), tick)
+      assert.deepStrictEqual(yield* batched.nextOf("batch"), { type: "batch", items: [tick] })
+      assert.deepStrictEqual(yield* packed.ask({ action: "nonsense" }), yield* text.ask({ action: "nonsense" }))
+      assert.isNotEmpty(forms)
+      assert.notInclude(forms, false)
+    })
+  )
+
   it.scoped("a long message closes with 1009, an expired token with 4401", () =>
     Effect.gen(function* () {
       const long = yield* ticks()
