@@ -66,14 +66,14 @@ describe("good-till-triggered orders, end to end", () => {
         const { built, running } = yield* live
         const wanted = trigger(built, 0.9)
         const made = yield* send(running, "POST", "g1", wanted)
-        assert.deepStrictEqual([made.status, made.body.status, made.body.kind], [200, "COMPLETED", "gtt_place"], JSON.stringify(made.body))
+        assert.deepStrictEqual([made.status, made.body.status, made.body.kind], [202, "COMPLETED", "gtt_place"], JSON.stringify(made.body))
         const again = yield* send(running, "POST", "g1", wanted)
         assert.deepStrictEqual(again.body, made.body)
         assert.strictEqual((yield* send(running, "POST", "g1", trigger(built, 0.8))).status, 409)
         const listed = yield* list(running)
         assert.deepStrictEqual(
-          [listed.status, listed.body.source, listed.body.triggers.length],
-          [200, "broker", 1],
+          [listed.status, listed.body.source, listed.body.triggers.length, listed.body.total, listed.body.limit, listed.body.offset],
+          [200, "broker", 1, 1, 100, 0],
           JSON.stringify(listed.body)
         )
         const [own] = listed.body.triggers

@@ -79,10 +79,18 @@ describe("accounts that users link", () => {
         // Another user sees nothing of it.
         for (const path of ["/accounts/mine", "/kite/login?account=mine", "/accounts/mine/mode"])
           assert.strictEqual((yield* ask(running, path, { user: "other" })).status, 404, path)
-        assert.deepStrictEqual((yield* ask(running, "/accounts", { user: "other" })).body, { accounts: [] })
+        assert.deepStrictEqual((yield* ask(running, "/accounts", { user: "other" })).body, {
+          accounts: [],
+          total: 0,
+          limit: 100,
+          offset: 0
+        })
         assert.strictEqual((yield* ask(running, "/accounts/mine", { method: "DELETE", user: "other" })).status, 404)
         const own = (yield* ask(running, "/accounts")).body.accounts.map(({ account_id }: { account_id: string }) => account_id)
         assert.deepStrictEqual(own, ["sim1", "sim2", "mine"])
+        const { accounts, ...page } = (yield* ask(running, "/accounts?limit=1&offset=1")).body
+        assert.deepStrictEqual([accounts.length, accounts[0].account_id, page], [1, "sim2", { total: 3, limit: 1, offset: 1 }])
+        assert.deepStrictEqual((yield* ask(running, "/accounts?offset=3")).body, { accounts: [], total: 3, limit: 100, offset: 3 })
 
         const { location, status } = yield* loginPage(running, "mine")
         assert.strictEqual(status, 302)

@@ -35,7 +35,7 @@ describe("a paper account, end to end", () => {
           (all) => all.some(({ type }) => type === "subscribed")
         )
         const filled = yield* send(running, "fills", order)
-        assert.strictEqual(filled.status, 200, JSON.stringify(filled.body))
+        assert.strictEqual(filled.status, 202, JSON.stringify(filled.body))
         assert.deepInclude(filled.body, { status: "COMPLETED", mode: "paper", order_id: `paper-${filled.body.tag}` })
         const again = yield* send(running, "fills", order)
         assert.deepStrictEqual(again.body, filled.body)

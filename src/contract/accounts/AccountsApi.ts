@@ -6,7 +6,7 @@ import { Money, MoneyInput } from "../../domain/Money.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
 import { actions } from "../../domain/orders/StrategyLimits.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, Name, Text } from "../shared/Input.ts"
+import { Input, Name, Page, Text } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import { Account, NewAccount } from "./LinkedAccount.ts"
 
@@ -95,9 +95,16 @@ const Release = Input({ release_token: Schema.optional(Text(64)) })
 
 export class AccountsApi extends HttpApiGroup.make("accounts")
   .add(
-    HttpApiEndpoint.get("list", "/accounts").addSuccess(
-      Schema.Struct({ accounts: Schema.Array(Account).annotations({ description: "Accounts of ACCOUNTS_FILE first, then linked ones" }) })
-    )
+    HttpApiEndpoint.get("list", "/accounts")
+      .setUrlParams(Page)
+      .addSuccess(
+        Schema.Struct({
+          accounts: Schema.Array(Account).annotations({ description: "Accounts of ACCOUNTS_FILE first, then linked ones" }),
+          total: Schema.Int,
+          limit: Schema.Int,
+          offset: Schema.Int
+        })
+      )
   )
   .add(HttpApiEndpoint.post("link", "/accounts").setPayload(NewAccount).addSuccess(Account, { status: 201 }).addError(Problem.conflict))
   .add(HttpApiEndpoint.get("get", "/accounts/:id").setPath(AccountPath).addSuccess(Account).addError(Problem.notFound))

@@ -47,6 +47,19 @@ export const StrikeRow = Schema.Struct({
 }).annotations({ identifier: "StrikeRow" })
 export type StrikeRow = typeof StrikeRow.Type
 
+const LabelledOption = Schema.Struct({
+  ...OptionRow.fields,
+  moneyness: Schema.NullOr(Schema.String).annotations({
+    description: "ATM, or the number of strikes of the answer from `atm_strike`: OTM1, ITM1, ...; null without an `atm_strike`"
+  })
+}).annotations({ identifier: "LabelledOptionRow" })
+const LabelledStrike = Schema.Struct({
+  strike: Schema.Number,
+  call: Schema.NullOr(LabelledOption),
+  put: Schema.NullOr(LabelledOption)
+}).annotations({ identifier: "LabelledStrikeRow" })
+export type LabelledStrike = typeof LabelledStrike.Type
+
 const named = { symbol: Schema.String, expiry: Schema.String }
 const OfExpiry = Input({ symbol: Symbol, expiry: Expiry })
 
@@ -70,7 +83,7 @@ export class ChainsApi extends HttpApiGroup.make("fo")
           oi_change_from: ChangeFrom,
           as_of: AsOf,
           valued_at: Schema.NullOr(Schema.String),
-          strikes: Schema.Array(StrikeRow)
+          strikes: Schema.Array(LabelledStrike)
         })
       )
   )

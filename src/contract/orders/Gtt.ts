@@ -63,5 +63,8 @@ export const GttList = Schema.Struct({
   as_of: Schema.String,
   triggers: Schema.Array(Trigger.annotations({ identifier: "GttTrigger" })).annotations({
     description: "As the broker lists them, also those that were made elsewhere"
-  })
+  }),
+  total: Schema.Int,
+  limit: Schema.Int,
+  offset: Schema.Int
 }).annotations({ identifier: "GttList" })

@@ -172,7 +172,7 @@ export class OrdersApi extends HttpApiGroup.make("orders")
   )
   .add(
     HttpApiEndpoint.get("gtt", "/gtt")
-      .setUrlParams(Input({ account_id: Name(64) }))
+      .setUrlParams(Input({ account_id: Name(64), ...pageFields }))
       .addSuccess(GttList)
   )
   .add(

@@ -27,6 +27,12 @@ export const atmRow = (strike: Float64Array, count: number, reference: number): 
 /** The row that is `steps` out of the money: a call is out of the money above the at-the-money row, a put below it. It may be outside the ladder. */
 export const rowOf = (kind: OptionKind, steps: Steps, atm: number): number => (kind === "CE" ? atm + steps : atm - steps)
 
+/** The label of a row, the inverse of `rowOf` and `parse`. */
+export const label = (kind: OptionKind, row: number, atm: number): string => {
+  const steps: Steps = kind === "CE" ? row - atm : atm - row
+  return steps === 0 ? "ATM" : steps > 0 ? `OTM${steps}` : `ITM${-steps}`
+}
+
 const form = /^(?:ATM|(OTM|ITM)([1-9]\d{0,2}))$/
 
 /** Steps of a label's text, at most 999, or undefined if the text is not a label (such as `OTM0`, `OTM01` and lower case). */

@@ -162,7 +162,7 @@ export const AccountsHttp = HttpApiBuilder.group(
       Effect.zipWith(orProblem(accounts.settings(id)), stopsByLoss.open(id), ({ limits }, stop) => limitsView(id, limits, stop))
     const modeOf = (id: string) => Effect.map(orProblem(accounts.settings(id)), ({ mode }) => ({ account_id: id, mode }))
     return handlers
-      .handle("list", () => linking.list)
+      .handle("list", ({ urlParams }) => linking.list(urlParams))
       .handle("link", ({ payload }) => linking.link(payload))
       .handle("get", ({ path: { id } }) => linking.get(id))
       .handle("remove", ({ path: { id } }) => linking.remove(id))

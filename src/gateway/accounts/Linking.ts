@@ -74,10 +74,12 @@ export const make = Effect.gen(function* () {
   const announced = Effect.zipRight(accounts.look, changes.poke("accounts"))
 
   return {
-    list: Effect.gen(function* () {
-      const user = yield* CurrentUser
-      return { accounts: yield* Effect.forEach(mine(user), viewOf) }
-    }),
+    list: ({ limit, offset }: { readonly limit: number; readonly offset: number }) =>
+      Effect.gen(function* () {
+        const all = mine(yield* CurrentUser)
+        const accounts = yield* Effect.forEach(all.slice(offset, offset + limit), viewOf)
+        return { accounts, total: all.length, limit, offset }
+      }),
     get: (id: string) =>
       Effect.gen(function* () {
         yield* rights.userOfPath(id)

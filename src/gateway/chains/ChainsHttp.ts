@@ -1,7 +1,21 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
+import type { LabelledStrike, StrikeRow } from "../../contract/chains/ChainsApi.ts"
+import type { OptionKind } from "../../domain/options/BlackScholes.ts"
+import * as Moneyness from "../../domain/options/Moneyness.ts"
 import { Chains } from "./Chains.ts"
+
+/** Adds each option's place from the money. Messages of the stream lack it: a move of the money would change every row. */
+const labelled = (rows: ReadonlyArray<StrikeRow>, atmStrike: number | null): ReadonlyArray<LabelledStrike> => {
+  const atm = rows.findIndex(({ strike }) => strike === atmStrike)
+  const place = (kind: OptionKind, at: number) => (atm < 0 ? null : Moneyness.label(kind, at, atm))
+  return rows.map(({ strike, call, put }, at) => ({
+    strike,
+    call: call === null ? null : { ...call, moneyness: place("CE", at) },
+    put: put === null ? null : { ...put, moneyness: place("PE", at) }
+  }))
+}
 
 export const ChainsHttp = HttpApiBuilder.group(
   Api,
@@ -24,7 +38,7 @@ export const ChainsHttp = HttpApiBuilder.group(
           oi_change_from,
           as_of,
           valued_at,
-          strikes: chains.strikes(symbol, expiry)
+          strikes: labelled(chains.strikes(symbol, expiry), atm_strike)
         }))
       )
       .handle("maxPain", ({ urlParams: { symbol, expiry } }) =>

@@ -17,6 +17,13 @@ import type * as OrderTasks from "./OrderTasks.ts"
 const task = (account_id: string, deadline_s: number) => ({ account_id, deadline_s, unknown: "park" as const })
 const deleteDeadlineS = 30
 
+/** A page of an account's triggers, as a request names it. */
+interface Listed {
+  readonly account_id: string
+  readonly limit: number
+  readonly offset: number
+}
+
 /** Good-till-triggered orders: they are listed by the account's broker, and changed by order tasks. */
 export const make = ({ submitGtt }: Pick<OrderTasks.OrderTasks, "submitGtt">) =>
   Effect.gen(function* () {
@@ -50,16 +57,24 @@ export const make = ({ submitGtt }: Pick<OrderTasks.OrderTasks, "submitGtt">) =>
       })
 
     return {
-      list: (accountId: string) =>
+      list: ({ account_id: accountId, limit, offset }: Listed) =>
         Effect.gen(function* () {
           yield* rights.user(accountId)
           const { mode } = yield* orProblem(accounts.settings(accountId))
           const of = { account_id: accountId, as_of: IndiaTime.isoTime(valuation.nowMs()) }
-          if (mode === "paper") return { ...of, source: "paper" as const, triggers: [] }
+          if (mode === "paper") return { ...of, source: "paper" as const, triggers: [], total: 0, limit, offset }
           const answer = yield* engine.ask(Asks.accountTriggers(accountId), {})
           if ("refused" in answer)
             return yield* new Problem.Unavailable({ detail: `The broker refused: ${answer.refused.error_type}: ${answer.refused.message}` })
-          return { ...of, source: "broker" as const, triggers: answer.triggers }
+          const { triggers } = answer
+          return {
+            ...of,
+            source: "broker" as const,
+            triggers: triggers.slice(offset, offset + limit),
+            total: triggers.length,
+            limit,
+            offset
+          }
         }),
       place: (body: NewGtt, key: string, waitMs: number) =>
         submitGtt(

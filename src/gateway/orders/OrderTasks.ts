@@ -19,8 +19,11 @@ const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
 const everyStatus: ReadonlyArray<string> = OrderMessage.Status.literals
 const alone = { basketId: null, basketPlace: null, retries: null } as const
 
-/** The text of a task and its status: 202 while it runs or was only accepted, 200 once it has ended. */
+/** The text of a task with the answer's status. */
 const answerOf = (task: OrderMessage.OrderTask, status: number) => HttpServerResponse.unsafeJson(encodeTask(task), { status })
+
+/** 202 for a new task, also if it has ended meanwhile; 200 for a key that was used before. So a caller sees which of both it is. */
+const statusOf = (isNew: boolean): number => (isNew ? 202 : 200)
 
 interface Filter {
   readonly account_id?: string | undefined
@@ -67,7 +70,7 @@ const submissions = Effect.gen(function* () {
       if (last === undefined) return yield* Effect.dieMessage("a submitted task is gone")
       // The last part of a sliced order ends last, because each waits for the one before it.
       const now = yield* awaited(last, isNew, waitMs)
-      const status = !isNew || Task.hasEnded(now) ? 200 : 202
+      const status = statusOf(isNew)
       if (!isSliced) return answerOf(now, status)
       const parts = last.basketId === null ? [now] : (yield* orProblem(repo.ofBasket(last.basketId))).map(OrderRows.messageOf)
       const slices = parts.map((it) => encodeTask(it))
@@ -82,7 +85,7 @@ const submissions = Effect.gen(function* () {
       const [only] = stored
       if (only === undefined) return yield* Effect.dieMessage("a submitted task is gone")
       const now = yield* awaited(only, isNew, waitMs)
-      return answerOf(now, !isNew || Task.hasEnded(now) ? 200 : 202)
+      return answerOf(now, statusOf(isNew))
     })
   return { intake, submit, submitGtt } as const
 })

@@ -52,8 +52,8 @@ const withSignIn = {
   "429": problem(textOf(Problem.tooManyRequests))
 }
 
-/** What a page such as /docs fills in. */
-const giveExamples = (id: string, operation: Json): void => {
+/** What a page such as /docs fills in, and whether a body has to be sent. */
+const completeInput = (id: string, operation: Json): void => {
   const { parameters, requestBody } = operation
   const known = { ...Examples.parameters, ...Examples.ofOperation[id] }
   if (Array.isArray(parameters))
@@ -64,6 +64,9 @@ const giveExamples = (id: string, operation: Json): void => {
   const body = Examples.bodies[id]
   const json = isObject(requestBody) && isObject(requestBody["content"]) ? requestBody["content"]["application/json"] : undefined
   if (body !== undefined && isObject(json)) json["example"] = body
+  // A body whose fields may all be missing may be missing itself.
+  if (isObject(requestBody) && isObject(json) && isObject(json["schema"]) && Array.isArray(json["schema"]["required"]))
+    requestBody["required"] = json["schema"]["required"].length > 0
 }
 
 /**
@@ -80,7 +83,7 @@ const giveRights = (method: string, path: string, operation: Json): void => {
 const describeOperation = (method: string, path: string, operation: Json): void => {
   const id = String(operation["operationId"])
   const text = operations[id]
-  giveExamples(id, operation)
+  completeInput(id, operation)
   if (text !== undefined) Object.assign(operation, { summary: text.summary, description: text.description })
   const { parameters, responses, security } = operation
   const isSecured = Array.isArray(security) && security.length > 0

@@ -122,7 +122,7 @@ export const operations: Readonly<Record<string, Text>> = {
   ),
   "orders.submit": of(
     "Place, modify or cancel an order",
-    "Makes one order task for each Idempotency-Key. 202 while it runs; 200 once it has ended within `wait_ms`, and for a key that was used before with the same body. 409 for a key with another body. 422 names each rule that refuses the order. `mode` of the task is `paper` where the platform itself carries it out. With `slice` an order above the freeze quantity is cut into tasks that are sent one after the other."
+    "Makes one order task for each Idempotency-Key. 202 for a new task, also once it has ended within `wait_ms`; 200 with the same task for a key that was used before with the same body. 409 for a key with another body. 422 names each rule that refuses the order. `mode` of the task is `paper` where the platform itself carries it out. With `slice` an order above the freeze quantity is cut into tasks that are sent one after the other."
   ),
   "orders.basket": of(
     "Place orders one after the other",

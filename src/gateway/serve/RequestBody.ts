@@ -84,16 +84,20 @@ const collect = (source: IncomingMessage, { bytesMax, arrivesWithinMs }: Limits)
     return Effect.sync(leave)
   })
 
+/** The library's request derives all forms of a body from `text`. No body says the same as an empty object: each field may be missing. */
+const withText = (request: HttpServerRequest.HttpServerRequest, text: string): HttpServerRequest.HttpServerRequest =>
+  Object.create(request, { text: { value: Effect.succeed(text === "" ? "{}" : text) } })
+
 /** The library would wait for ever for the first part of a multipart body that is empty. */
-const withoutType = (request: HttpServerRequest.HttpServerRequest) =>
-  request.modify({ headers: Headers.remove(request.headers, "content-type") })
+const withoutBody = (request: HttpServerRequest.HttpServerRequest) =>
+  withText(request.modify({ headers: Headers.remove(request.headers, "content-type") }), "")
 
 /** Returns the request with its complete body, so that no handler waits for the network or gets an invalid body. */
 export const read = (
   request: HttpServerRequest.HttpServerRequest,
   limits: Limits
 ): Effect.Effect<HttpServerRequest.HttpServerRequest, BodyRefused> => {
-  if (!hasBody(request)) return Effect.succeed(withoutType(request))
+  if (!hasBody(request)) return Effect.succeed(withoutBody(request))
   if (Number(request.headers["content-length"] ?? 0) > limits.bytesMax) return Effect.fail(tooLarge)
   if (!isJson(request.headers["content-type"])) return Effect.fail(notJson)
   return collect(request.source as IncomingMessage, limits).pipe(
@@ -101,7 +105,6 @@ export const read = (
       (text) => !isTooDeep(text),
       () => tooDeep
     ),
-    // The library's request derives all forms of a body from `text`.
-    Effect.map((text) => Object.create(request, { text: { value: Effect.succeed(text) } }) as HttpServerRequest.HttpServerRequest)
+    Effect.map((text) => withText(request, text))
   )
 }

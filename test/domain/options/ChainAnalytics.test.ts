@@ -42,6 +42,13 @@ describe("Moneyness", () => {
     ([n, atm]) => {
       const [out, into] = [Moneyness.parse(`OTM${n}`), Moneyness.parse(`ITM${n}`)]
       assert.deepStrictEqual([out, into], [n, -n])
+      for (const kind of ["CE", "PE"] as const)
+        for (const [text, at] of [
+          [`OTM${n}`, n],
+          [`ITM${n}`, -n],
+          ["ATM", 0]
+        ] as const)
+          assert.strictEqual(Moneyness.label(kind, Moneyness.rowOf(kind, at, atm), atm), text)
       assert.deepStrictEqual([Moneyness.rowOf("CE", n, atm), Moneyness.rowOf("PE", n, atm)], [atm + n, atm - n])
     }
   )

@@ -82,6 +82,16 @@ layer(world({ config: { HTTP_BODY_TIMEOUT: "1 second" } }), { excludeTestService
     })
   )
 
+  it.effect("no body says the same as an empty object", () =>
+    Effect.gen(function* () {
+      const missing = yield* ask("/strategies", { method: "POST" })
+      assert.deepStrictEqual([missing.status, missing.body.errors], [422, [{ field: "name", message: "is missing" }]])
+      const { key_id } = (yield* ask("/api-keys", { method: "POST", body: { name: "k", scopes: ["strategies:read"] } })).body
+      assert.strictEqual((yield* ask(`/api-keys/${key_id}/rotate`, { method: "POST" })).status, 201)
+      assert.strictEqual((yield* ask("/kill/release", { method: "POST", role: "admin" })).status, 409)
+    })
+  )
+
   it.effect("brackets in strings do not count as nesting, and a body as deep as the contract's deepest is read", () =>
     Effect.sync(() => {
       assert.isFalse(RequestBody.isTooDeep(`["${"[".repeat(100)}", "\\"${"{".repeat(100)}"]`))

@@ -1,5 +1,5 @@
 import type { Decimal } from "../../../src/client/Client.ts"
-import { orSay } from "../gateway/Api.ts"
+import { listed, orSay } from "../gateway/Api.ts"
 import * as Live from "../gateway/Live.ts"
 import type { Ticks } from "../gateway/Ticks.ts"
 import { el, segments, setText } from "../view/Element.ts"
@@ -192,14 +192,15 @@ const follow = ({ accounts, live: liveOptions, notices, onStrategyStop }: Option
     }
   )
   const reload = async (): Promise<void> => {
-    const found = await orSay(api.accounts.list(), notices.show)
+    const pages = listed((page) => api.accounts.list({ urlParams: page }).then(({ accounts: items, total }) => ({ items, total })))
+    const found = await orSay(pages, notices.show)
     if (found === undefined) return
-    const ids = found.accounts.map(({ account_id }) => account_id)
+    const ids = found.map(({ account_id }) => account_id)
     live.unsubscribe(subscribed.filter((id) => !ids.includes(id)))
     const fresh = ids.filter((id) => !subscribed.includes(id))
     if (fresh.length > 0) live.subscribe(fresh)
     subscribed = ids
-    accounts.set(found.accounts)
+    accounts.set(found)
   }
   return { live, reload }
 }
