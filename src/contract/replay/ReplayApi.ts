@@ -26,7 +26,8 @@ export const streams = [
   "strat.candle",
   "strat.evt",
   "ord.evt",
-  "acct.evt"
+  "acct.evt",
+  "label.evt"
 ] as const
 export const StreamName = Schema.Literal(...streams)
 export type StreamName = typeof StreamName.Type

@@ -50,7 +50,7 @@ const partOf = ({ daysMissing, error, exchange, requests, rows, state, tradingsy
 
 /** The refusal of a span, or none. Days count from both ends. */
 const spanProblem = (from: string, to: string, daysMax: number): Problem.Invalid | undefined => {
-  if (from > to) return Problem.invalidField("from", "must not be after to")
+  if (from > to) return Problem.reversedSpan()
   const days = Math.round((IndiaTime.istMidnightMs(to) - IndiaTime.istMidnightMs(from)) / IndiaTime.dayMs) + 1
   return days > daysMax ? Problem.invalidField("from", `at most ${daysMax} days of this timeframe in one backfill`) : undefined
 }

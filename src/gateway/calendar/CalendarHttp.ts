@@ -49,7 +49,7 @@ export const CalendarHttp = HttpApiBuilder.group(
       .handle("tradingDays", ({ urlParams: { from, to, ...named } }) =>
         Effect.gen(function* () {
           const place = yield* placeOf(named)
-          if (from > to) return yield* Problem.invalidField("from", "must not be after to")
+          if (from > to) return yield* Problem.reversedSpan()
           if (Day.ofIso(to) - Day.ofIso(from) > daysMax) return yield* Problem.invalidField("from", `at most ${daysMax} days at once`)
           return {
             exchange: place.exchange,
@@ -70,6 +70,7 @@ export const CalendarHttp = HttpApiBuilder.group(
       .handle("holidays", ({ urlParams: { from = "", to = "9999", limit, offset, ...named } }) =>
         Effect.gen(function* () {
           const place = yield* placeOf(named)
+          if (from > to) return yield* Problem.reversedSpan()
           const all = CalendarView.holidays(rules.current(), place, rules.entryOf).filter(({ date }) => date >= from && date <= to)
           return { holidays: all.slice(offset, offset + limit), total: all.length, limit, offset }
         })

@@ -47,7 +47,7 @@ export class ChainHistory extends Effect.Service<ChainHistory>()("gateway/chains
         yield* chains.known(symbol)
         const toMs = to ?? clock.unsafeNow()
         const fromMs = from ?? IndiaTime.istMidnightMs(IndiaTime.istDate(toMs))
-        if (fromMs > toMs) return yield* Problem.invalidField("from", "must not be after to")
+        if (fromMs > toMs) return yield* Problem.reversedSpan()
         if (toMs - fromMs > daysMax * IndiaTime.dayMs) return yield* Problem.invalidField("from", `at most ${daysMax} days at once`)
         const exchange = lifetimes.exchangeOf(symbol)
         const option = registry.ofUnderlying(exchange, symbol).find((one) => one.expiry !== null)

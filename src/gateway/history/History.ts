@@ -57,7 +57,7 @@ export class History extends Effect.Service<History>()("gateway/history/History"
       Effect.gen(function* () {
         const nowMs = clock.unsafeNow()
         const days = daysMax(interval, InstrumentHours.usual(rules.current(), placeOf(instrument), nowMs))
-        if (span.fromMs > span.toMs) return yield* Problem.invalidField("from", "must not be after to")
+        if (span.fromMs > span.toMs) return yield* Problem.reversedSpan()
         if (span.toMs - span.fromMs > days * IndiaTime.dayMs)
           return yield* Problem.invalidField("from", `at most ${days} days of ${interval.name} candles at once`)
         const actions = yield* stored.actionsOf(instrument, nowMs)

@@ -88,7 +88,7 @@ export const IndicatorsHttp = HttpApiBuilder.group(
           const instrument = yield* instrumentOf(symbol)
           const toMs = to ?? clock.unsafeNow()
           const fromMs = from ?? IndiaTime.istMidnightMs(IndiaTime.istDate(toMs))
-          if (fromMs > toMs) return yield* Problem.invalidField("from", "must not be after to")
+          if (fromMs > toMs) return yield* Problem.reversedSpan()
           const bars = yield* series.bars(instrument, timeframe, [indicator], { fromMs, toMs })
           const first = bars.candles.findIndex(({ atMs }) => atMs >= fromMs)
           const total = first < 0 ? 0 : bars.candles.length - first

@@ -2,6 +2,7 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
+import * as Problem from "../../contract/shared/Problem.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { LabelRepo } from "../../store/labels/LabelRepo.ts"
 import { Symbols } from "../instruments/Symbols.ts"
@@ -33,13 +34,19 @@ export const LabelsHttp = HttpApiBuilder.group(
         instrumentsLoaded(registry),
         Effect.suspend(() => found("Symbol", symbols.find(symbol)))
       )
+    const inOrder = ({ from, to }: Pick<Chart, "from" | "to">) =>
+      from !== undefined && to !== undefined && from > to ? Effect.fail(Problem.reversedSpan()) : Effect.void
     const asked = ({ symbol, from, to, resolution }: Chart) =>
-      Effect.map(instrumentOf(symbol), (instrument) => ({ instrument, fromMs: from, toMs: to, resolution }))
+      Effect.gen(function* () {
+        yield* inOrder({ from, to })
+        return { instrument: yield* instrumentOf(symbol), fromMs: from, toMs: to, resolution }
+      })
 
     return handlers
       .handle("list", ({ urlParams: { symbol, from, to, limit, offset } }) =>
         Effect.gen(function* () {
           const user = yield* CurrentUser
+          yield* inOrder({ from, to })
           const instrument = symbol === undefined ? undefined : yield* instrumentOf(symbol)
           const query = {
             instrument,

@@ -24,7 +24,8 @@ const subjects = {
   "strat.candle": Subjects.Candle,
   "strat.evt": Subjects.StrategyEvent,
   "ord.evt": Subjects.OrderTaskEvent,
-  "acct.evt": Subjects.AccountEvent
+  "acct.evt": Subjects.AccountEvent,
+  "label.evt": Subjects.LabelEvent
 } as const satisfies Record<StreamName, Replayable>
 
 /** Separates the names in a key. */

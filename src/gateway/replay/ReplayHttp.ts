@@ -59,7 +59,7 @@ export const ReplayHttp = HttpApiBuilder.group(
         const { stream, key, from, to, after } = urlParams
         const user = yield* CurrentUser
         const found = yield* rights.subjectOf(stream, key, user)
-        if (from !== undefined && to !== undefined && from > to) return yield* Problem.invalidField("from", "must not be after to")
+        if (from !== undefined && to !== undefined && from > to) return yield* Problem.reversedSpan()
         const answer = yield* Effect.gen(function* () {
           const { createdMs, lastSeq } = yield* js.info(found.stream)
           // The position is behind the end of the stream, so no message follows yet.

@@ -16,11 +16,12 @@ const groupOf = (name: StreamName): string => {
   if (first === "ord") return "orders"
   if (first === "acct") return "accounts"
   if (first === "ind") return "indicators"
+  if (first === "label") return "labels"
   if (first === "md") return second === "bar" ? "history" : "ticks"
   return "fo"
 }
 
-/** What a caller may replay: the market's streams, and those of the caller's own strategies and accounts. */
+/** What a caller may replay: the market's streams, and those of the caller's own strategies, labels and accounts. */
 export const make = Effect.gen(function* () {
   const strategies = yield* StrategyRepo
   const rights = yield* AccountRights.make

@@ -103,7 +103,7 @@ export const StrategiesHttp = HttpApiBuilder.group(
       .handle("m2m", ({ path, urlParams: { from, to, interval, limit, offset } }) =>
         Effect.gen(function* () {
           const user = yield* CurrentUser
-          if (from !== undefined && to !== undefined && from > to) return yield* Problem.invalidField("from", "must not be after to")
+          if (from !== undefined && to !== undefined && from > to) return yield* Problem.reversedSpan()
           const { legs } = yield* ownedStrategy(strategies, user.id, path.id)
           const found = yield* orProblem(
             candles.range({

@@ -42,7 +42,8 @@ layer(world(), { excludeTestServices: true })("Calendar", (it) => {
         ]
       )
       assert.strictEqual((yield* ask("/calendar/trading-days?from=2027-03-01&to=2027-03-02")).status, 404)
-      assert.strictEqual((yield* ask("/calendar/trading-days?from=2026-03-02&to=2026-03-01")).status, 422)
+      for (const path of ["trading-days", "holidays"])
+        assert.strictEqual((yield* ask(`/calendar/${path}?from=2026-03-02&to=2026-03-01`)).status, 422, path)
     })
   )
 

@@ -118,6 +118,10 @@ layer(world(), { excludeTestServices: true })("Labels and marks", (it) => {
       assert.strictEqual(yield* field({ place: "wall" }), "place")
       assert.strictEqual(yield* field({ time: "soon" }), "time")
       for (const id of [0, 999_999, 2 ** 60]) assert.strictEqual((yield* patch(id, { text: "x" })).status, 404)
+      for (const path of ["labels", "marks", "timescale_marks"]) {
+        const { body, status } = yield* ask(`/${path}?symbol=NIFTY&from=2026-11-25&to=2026-11-24`)
+        assert.deepStrictEqual([status, body.errors], [422, [{ field: "from", message: "must not be after to" }]], path)
+      }
     })
   )
 })

@@ -54,7 +54,8 @@ const replays = (
     "strat.candle": strategies,
     "strat.evt": strategies,
     "ord.evt": { key: "acc1:1", reach: "account", scope: "orders:read" },
-    "acct.evt": { key: "acc1", reach: "account", scope: "accounts:read" }
+    "acct.evt": { key: "acc1", reach: "account", scope: "accounts:read" },
+    "label.evt": { key: "INFY", reach: "callers", scope: "labels:read" }
   }
 }
 const from = "2020-01-01"
