@@ -2,17 +2,8 @@ import { assert, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import WebSocket from "ws"
 import { documentedSockets } from "../DocumentedSockets.ts"
+import { exampleOf, type Json, jsonBody, type Operation, operationsOf, send } from "./Operations.ts"
 import { ask, eventually, type Running, start, token, world } from "./PlatformWorld.ts"
-
-// biome-ignore lint/suspicious/noExplicitAny: a document is looked into, not typed
-type Json = any
-
-interface Operation {
-  readonly id: string
-  readonly method: string
-  readonly path: string
-  readonly declared: Json
-}
 
 class Platform extends Context.Tag("test/Platform")<
   Platform,
@@ -30,46 +21,10 @@ const PlatformLive = Layer.scoped(
     const live = { method: "PUT", body: { mode: "live", confirm: "sim1" } }
     assert.strictEqual((yield* ask(running, "/accounts/sim1/mode", live)).status, 200)
     const { body: document } = yield* ask(running, "/openapi.json")
-    const operations = Object.entries<Json>(document.paths).flatMap(([path, methods]) =>
-      Object.entries<Json>(methods).map(
-        ([method, declared]): Operation => ({ id: declared.operationId, method: method.toUpperCase(), path, declared })
-      )
-    )
+    const operations = operationsOf(document)
     return { running, document, operations }
   })
 )
-
-const jsonBody = ({ declared }: Operation) => declared.requestBody?.content?.["application/json"]
-
-/** The operation's example as /docs sends it: with all parameters, or with the required ones. */
-const exampleOf = (operation: Operation, withOptional: boolean) => {
-  const query = new URLSearchParams()
-  const headers: Record<string, string> = {}
-  let { path } = operation
-  for (const { name, in: place, required, example } of operation.declared.parameters ?? []) {
-    if (place === "path") path = path.replace(`{${name}}`, encodeURIComponent(String(example)))
-    else if (place === "header") headers[name] = String(example)
-    else if (example !== undefined && (required === true || withOptional)) query.append(name, String(example))
-  }
-  const body = jsonBody(operation)?.example
-  return { method: operation.method, url: `${path}${query.size === 0 ? "" : `?${query}`}`, headers, body }
-}
-
-type Request = Omit<ReturnType<typeof exampleOf>, "headers"> & { readonly headers?: Record<string, string> }
-const sendOnce = (url: string, { method, url: path, headers: own = {}, body }: Request, headers: Record<string, string>) =>
-  Effect.promise(async () => {
-    const type: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" }
-    const response = await fetch(`${url}${path}`, {
-      method,
-      headers: { ...own, ...headers, ...type },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) })
-    })
-    return { status: response.status, text: await response.text(), allow: response.headers.get("allow") ?? "" }
-  })
-
-/** A busy machine may answer 503 for a moment, which asks the client to try again. */
-const send = (...request: Parameters<typeof sendOnce>) =>
-  eventually(`an answer to ${request[1].method} ${request[1].url}`, sendOnce(...request), ({ status }) => status !== 503)
 
 const resolve = (document: Json, schema: Json): Json =>
   schema.$ref !== undefined
