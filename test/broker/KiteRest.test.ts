@@ -247,7 +247,7 @@ describe("KiteRest", () => {
     })
   )
 
-  it.scoped("a call to a server that never answers fails after ten seconds", () =>
+  it.scoped("TC-ERR-021 a call to a server that never answers fails after ten seconds", () =>
     Effect.gen(function* () {
       const server = yield* kite({ "/user/profile": () => {} })
       const { rest } = yield* restOf(server.url)

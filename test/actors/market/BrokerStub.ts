@@ -5,16 +5,16 @@ import { Broker } from "../../../src/broker/Broker.ts"
 import { MarketClock } from "../../../src/streams/MarketClock.ts"
 import { RuleBook } from "../../../src/streams/RuleBook.ts"
 
-/** One account of a simulator whose REST interface is `rest`, at the market time that `nowMs` gives. */
-export const layer = (rest: object, nowMs: () => number) =>
+/** Accounts of a simulator, by default one whose REST interface is `rest`, at the market time that `nowMs` gives. */
+export const layer = (rest: object, nowMs: () => number, accounts: Readonly<Record<string, object>> = { a1: rest }) =>
   Layer.mergeAll(
     Layer.succeed(
       Accounts,
       Accounts.make({
         look: Effect.void,
         all: () => [],
-        ids: () => ["a1"] as never,
-        streaming: () => ["a1"] as never,
+        ids: () => Object.keys(accounts) as never,
+        streaming: () => Object.keys(accounts) as never,
         byId: () => Either.right({ source: "simulator" } as never),
         problem: () => null,
         linkedSource: "simulator",
@@ -31,7 +31,7 @@ export const layer = (rest: object, nowMs: () => number) =>
         connectionLimits: { connectionsMax: 2, tokensMax: 1_500 },
         untilChanged: () => undefined as never,
         any: (ask) => ask(rest as never),
-        rest: () => Either.right(rest as never),
+        rest: (account) => Either.right((accounts[account] ?? rest) as never),
         orders: () => undefined as never,
         reads: () => undefined as never,
         orderMessages: () => undefined as never,
