@@ -194,6 +194,7 @@ export const make = Effect.gen(function* () {
         live: yield* deskOf("live", { ...orders, held, dayProfit: yield* DayProfits.live(account, orders.positions) }),
         paper: yield* deskOf("paper", paper.venue)
       }
+      yield* TaskRun.reportBreaker(desks.live)
       const keeper = yield* AccountKeeper.make(desks.live)
       const booking = yield* FillBooking.make(desks.live)
       const { begin, beginAll } = yield* running(desks)

@@ -1,4 +1,4 @@
-import { Clock, Effect, Random, Schedule } from "effect"
+import { Clock, Effect, Random, Schedule, type Scope } from "effect"
 import * as Basket from "../../domain/orders/Basket.ts"
 import * as Breaker from "../../domain/orders/Breaker.ts"
 import * as GttRequest from "../../domain/orders/GttRequest.ts"
@@ -50,6 +50,13 @@ export type Desks = Readonly<Record<Mode, Desk>>
 export const who = "executor"
 const breakerLevel = { closed: 0, half_open: 1, open: 2 } as const
 type Action = Extract<OrderDecider.Output, { readonly _tag: "Send" | "ReadBook" | "WakeAt" }>
+
+/** Reports the state of the account's breaker from now on: a run of the executor begins with a closed one. */
+export const reportBreaker = ({ account, breaker }: Pick<Desk, "account" | "breaker">): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => Metrics.breakerState.set(account, breakerLevel[breaker.state])),
+    () => Effect.sync(() => Metrics.breakerState.forget(account))
+  )
 
 const setBreaker = (desk: Desk, breaker: Breaker.Breaker): void => {
   desk.breaker = breaker
