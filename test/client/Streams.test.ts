@@ -20,7 +20,7 @@ import {
   World,
   world
 } from "../gateway/GatewayWorld.ts"
-import { freshDatabase, natsServer } from "../TestBackends.ts"
+import { migratedDatabase, natsServer } from "../TestBackends.ts"
 
 const client = (user = "u1") =>
   Effect.gen(function* () {
@@ -196,7 +196,7 @@ layer(world(), { excludeTestServices: true })("Client of the streams", (it) => {
 
 /** A gateway with backends that outlive it and a publisher that never stops. The client finds it at its current address. */
 const restarting = Effect.gen(function* () {
-  const [nats, databaseUrl] = [yield* natsServer, yield* freshDatabase]
+  const [nats, databaseUrl] = [yield* natsServer, yield* migratedDatabase]
   let url = ""
   const start = Effect.gen(function* () {
     const scope = yield* Scope.make()

@@ -23,7 +23,7 @@ import { anInstrument } from "../domain/market/AnInstrument.ts"
 import * as Packets from "../domain/market/Packets.ts"
 import { pauseMs, waitMsMax } from "../Patience.ts"
 import { started } from "../store/Stores.ts"
-import { freshDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
+import { migratedDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
 
 export const secret = "0123456789abcdef0123456789abcdef"
 export const apiKey = "a-good-key"
@@ -137,7 +137,7 @@ export const world = (options: Options = {}) =>
   Layer.unwrapScoped(
     Effect.gen(function* () {
       const nats = yield* options.nats ?? natsServer
-      const databaseUrl = yield* options.database ?? freshDatabase
+      const databaseUrl = yield* options.database ?? migratedDatabase
       const logs: Array<LogLine> = []
       const recorder = Logger.make(({ annotations, message, cause, logLevel }) => {
         const named = Object.fromEntries(annotations)

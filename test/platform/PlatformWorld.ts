@@ -11,7 +11,7 @@ import * as Platform from "../../src/Platform.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
 import { pauseMs, waitMsMax } from "../Patience.ts"
-import { freshDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
+import { migratedDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
 
 export const secret = "0123456789abcdef0123456789abcdef"
 
@@ -51,7 +51,7 @@ export const world = (
 ) =>
   Effect.gen(function* () {
     const nats = yield* server
-    const databaseUrl = yield* freshDatabase
+    const databaseUrl = yield* migratedDatabase
     const simulator = yield* Simulator.make({
       accounts: [...ids.map(simulatorAccount), spareAccount],
       market,

@@ -2,7 +2,7 @@ import { SqlClient } from "@effect/sql"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import * as Migrations from "../../src/store/Migrations.ts"
-import { freshDatabase } from "../TestBackends.ts"
+import { freshDatabase, migratedDatabase } from "../TestBackends.ts"
 import { pool } from "./Stores.ts"
 
 const tables = [
@@ -114,8 +114,12 @@ const present = Effect.gen(function* () {
 const appliedIds = Effect.map(Migrations.status, (steps) => steps.filter((step) => step.appliedAt !== null).map((step) => step.id))
 const ids = Migrations.all.map((step) => step.id)
 
-const onFresh = <A, E>(body: Effect.Effect<A, E, SqlClient.SqlClient>) =>
-  Effect.flatMap(freshDatabase, (url) => Effect.provide(body, pool(url))).pipe(Effect.scoped)
+const on =
+  (database: typeof freshDatabase) =>
+  <A, E>(body: Effect.Effect<A, E, SqlClient.SqlClient>) =>
+    Effect.flatMap(database, (url) => Effect.provide(body, pool(url))).pipe(Effect.scoped)
+const onFresh = on(freshDatabase)
+const onMigrated = on(migratedDatabase)
 
 describe("Migrations", () => {
   it.live("BE-DB-03 with rows in every table, all steps run up, down and up again, and no row or value changes", () =>
@@ -146,9 +150,8 @@ describe("Migrations", () => {
 
   for (const step of Migrations.all) {
     it.live(`BE-DB-03 down to before "${step.name}" and up again keeps the data, twice`, () =>
-      onFresh(
+      onMigrated(
         Effect.gen(function* () {
-          yield* Migrations.up
           yield* fill
           const before = yield* contents
           for (let round = 0; round < 2; round++) {

@@ -32,7 +32,7 @@ import { SettlementRepo } from "../../src/store/SettlementRepo.ts"
 import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
 import { WindowRepo } from "../../src/store/WindowRepo.ts"
-import { freshDatabase } from "../TestBackends.ts"
+import { migratedDatabase } from "../TestBackends.ts"
 
 export const config = (values: Record<string, string>) => Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(values))))
 
@@ -75,9 +75,9 @@ const repositories = Layer.mergeAll(
 export const started = (url: string, settings: Record<string, string> = {}) =>
   PaperLedgers.Default.pipe(Layer.provideMerge(repositories), Layer.provideMerge(Migrated), Layer.provideMerge(pool(url, settings)))
 
-/** The same with a new, empty database. */
+/** The same with a new database, whose tables are empty. */
 export const fresh = (settings: Record<string, string> = {}) =>
-  Layer.unwrapScoped(Effect.map(freshDatabase, (url) => started(url, settings)))
+  Layer.unwrapScoped(Effect.map(migratedDatabase, (url) => started(url, settings)))
 
 /** A second connection to a database, beside the product's pool. */
 export const observer = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })

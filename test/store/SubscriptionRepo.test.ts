@@ -4,7 +4,7 @@ import * as Money from "../../src/domain/Money.ts"
 import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
 import { AccountFull, instrumentsMax, type Save } from "../../src/store/SubscriptionActivation.ts"
 import { SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
-import { freshDatabase } from "../TestBackends.ts"
+import { migratedDatabase } from "../TestBackends.ts"
 import { fresh, started } from "./Stores.ts"
 
 const wanted = (token: number, more: Partial<Save> = {}): Save => ({
@@ -214,7 +214,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo at its limit", (
 describe("SubscriptionRepo over restarts", () => {
   it.live("TC-REG-020 TC-REG-021 fifty subscriptions keep their attributes and account over three restarts", () =>
     Effect.gen(function* () {
-      const url = yield* freshDatabase
+      const url = yield* migratedDatabase
       const start = <A, E>(body: Effect.Effect<A, E, SubscriptionRepo>) => Effect.scoped(Effect.provide(body, started(url)))
       const modes = ["FULL", "QUOTE", "LTP"] as const
       const before = yield* start(

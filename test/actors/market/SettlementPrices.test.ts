@@ -9,7 +9,7 @@ import { SettlementRepo } from "../../../src/store/SettlementRepo.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { started } from "../../store/Stores.ts"
-import { freshDatabase, natsServer } from "../../TestBackends.ts"
+import { migratedDatabase, natsServer } from "../../TestBackends.ts"
 import * as BrokerStub from "./BrokerStub.ts"
 
 const expiry = "2026-08-25"
@@ -37,7 +37,7 @@ interface Handles {
 const within = <A, E, R>(program: (handles: Handles) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const nats = yield* natsServer
-    const databaseUrl = yield* freshDatabase
+    const databaseUrl = yield* migratedDatabase
     let nowMs = Date.parse(`${expiry}T15:41:00+05:30`)
     let quote: Quote = { last_price: 0, close: 0, at: null }
     let served: ReadonlyArray<Deferred.Deferred<void>> = []

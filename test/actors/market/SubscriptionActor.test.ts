@@ -13,7 +13,7 @@ import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { started } from "../../store/Stores.ts"
-import { freshDatabase, natsServer } from "../../TestBackends.ts"
+import { migratedDatabase, natsServer } from "../../TestBackends.ts"
 import * as BrokerStub from "./BrokerStub.ts"
 
 const expiries = ["2026-08-25", "2026-09-01", "2026-09-08"]
@@ -40,7 +40,7 @@ const master = Instrument.makeMaster("2026-08-24", [
 const within = <A, E, R>(program: (setMarket: (ist: string) => void) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const nats = yield* natsServer
-    const databaseUrl = yield* freshDatabase
+    const databaseUrl = yield* migratedDatabase
     let nowMs = Date.parse("2026-08-24T10:00:00+05:30")
     const config = { NATS_URL: nats.url, NATS_ENGINE_PASSWORD: nats.passwords.engine, DATABASE_URL: databaseUrl }
     const quoted = { instrument_token: spotToken as never, last_price: 24_490 }

@@ -2,7 +2,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, it as effect, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { connect, type NatsConnection } from "nats"
-import { freshDatabase, natsServer } from "../../TestBackends.ts"
+import { migratedDatabase, natsServer } from "../../TestBackends.ts"
 import { type Answer, ask, eventually, metric, ready, token, World, world } from "../GatewayWorld.ts"
 import { dial } from "../sockets/SocketClient.ts"
 
@@ -160,7 +160,7 @@ for (const [which, revoke] of Object.entries(revocations)) {
   effect.scopedLive(`BE-SEC-03 a key ${which} ends at every gateway: its requests, its WebSockets and its connections to NATS`, () =>
     Effect.gen(function* () {
       const nats = yield* natsServer
-      const database = yield* freshDatabase
+      const database = yield* migratedDatabase
       const options = { hasStoredKeys: true, hasNatsUsers: true, nats: Effect.succeed(nats), database: Effect.succeed(database) }
       const gateway = Layer.build(world(options))
       const [one, two] = [yield* gateway, yield* gateway]

@@ -10,7 +10,7 @@ import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { proxy } from "../../Proxy.ts"
-import { freshDatabase, natsServer } from "../../TestBackends.ts"
+import { migratedDatabase, natsServer } from "../../TestBackends.ts"
 import { ask, eventually, fullPacket, publishFrame, publishState, ready, token, tokens, World, world } from "../GatewayWorld.ts"
 import { connect } from "../sockets/SocketClient.ts"
 
@@ -183,7 +183,7 @@ describe("Health and outages", () => {
 
   it.scopedLive("BE-OPS-03 a database outage: 503 that names it, /health down, live and ready unchanged, streaming continues", () =>
     Effect.gen(function* () {
-      const database = yield* proxy(yield* freshDatabase)
+      const database = yield* proxy(yield* migratedDatabase)
       yield* within(
         { database: Effect.succeed(database.url) },
         Effect.gen(function* () {

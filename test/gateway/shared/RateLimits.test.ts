@@ -2,7 +2,7 @@ import { assert, it as effect, layer } from "@effect/vitest"
 import { ConfigProvider, Context, Effect, Layer } from "effect"
 import { inject } from "vitest"
 import { settings } from "../../../src/gateway/shared/RateLimits.ts"
-import { freshDatabase, natsServer } from "../../TestBackends.ts"
+import { migratedDatabase, natsServer } from "../../TestBackends.ts"
 import { type Answer, ask, eventually, metric, ready, World, world } from "../GatewayWorld.ts"
 
 const change = (as: string, id = 1) => ask(`/labels/${id}`, { method: "PATCH", as, body: { text: "x" } })
@@ -80,7 +80,7 @@ const redisUrl = inject("backends").redis
 effect.scopedLive.skipIf(redisUrl === null)("BE-SEC-05 gateways count together in Redis, and each by itself while Redis is away", () =>
   Effect.gen(function* () {
     const nats = yield* natsServer
-    const database = yield* freshDatabase
+    const database = yield* migratedDatabase
     const gateway = (redis: string) => {
       const options = {
         nats: Effect.succeed(nats),

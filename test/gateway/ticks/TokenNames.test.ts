@@ -8,7 +8,7 @@ import { InstrumentRepo } from "../../../src/store/InstrumentRepo.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { proxy } from "../../Proxy.ts"
-import { freshDatabase } from "../../TestBackends.ts"
+import { migratedDatabase } from "../../TestBackends.ts"
 import { eventually, fullPacket, master, publishFrame, ready, token, tokens, World, world } from "../GatewayWorld.ts"
 import { connect, type Received } from "../sockets/SocketClient.ts"
 
@@ -133,7 +133,7 @@ describe("a token that the exchange reuses", () => {
 
   it.scopedLive("BE-DAY-04 without Postgres nobody knows what yesterday's token was: unavailable, and nothing is subscribed", () =>
     Effect.gen(function* () {
-      const database = yield* proxy(yield* freshDatabase)
+      const database = yield* proxy(yield* migratedDatabase)
       const context = yield* Layer.build(world({ database: Effect.succeed(database.url) }))
       yield* Effect.gen(function* () {
         yield* ready

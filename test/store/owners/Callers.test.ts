@@ -8,19 +8,19 @@ import * as Prepared from "../../../src/store/owners/Prepared.ts"
 import * as Postgres from "../../../src/store/Postgres.ts"
 import * as StoreError from "../../../src/store/StoreError.ts"
 import { seeded } from "../../Proxy.ts"
-import { freshDatabase } from "../../TestBackends.ts"
+import { migratedDatabase } from "../../TestBackends.ts"
 import { pool } from "../Stores.ts"
 import { ann, bob, callerOf, putRows } from "./OwnedRows.ts"
 
 const prepared = Layer.unwrapScoped(
-  Effect.map(freshDatabase, (url) =>
+  Effect.map(migratedDatabase, (url) =>
     Layer.effectDiscard(Effect.zipRight(Migrations.up, Effect.zipRight(putRows(ann), putRows(bob)))).pipe(Layer.provideMerge(pool(url)))
   )
 )
 /** With a pool of so many connections. */
 const withPool = <A, E>(connections: number, body: Effect.Effect<A, E, SqlClient.SqlClient>) =>
   Effect.gen(function* () {
-    const url = yield* freshDatabase
+    const url = yield* migratedDatabase
     yield* Effect.provide(Effect.zipRight(Migrations.up, Effect.zipRight(putRows(ann), putRows(bob))), pool(url))
     return yield* Effect.provide(body, pool(url, { DATABASE_POOL_MAX: String(connections) }))
   }).pipe(Effect.scoped)

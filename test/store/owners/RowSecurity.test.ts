@@ -4,7 +4,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import * as Migrations from "../../../src/store/Migrations.ts"
 import * as Caller from "../../../src/store/owners/Caller.ts"
-import { freshDatabase } from "../../TestBackends.ts"
+import { migratedDatabase } from "../../TestBackends.ts"
 import { pool } from "../Stores.ts"
 import { ann, bob, callerOf, ownedTables, putRows } from "./OwnedRows.ts"
 
@@ -14,7 +14,7 @@ const readByAll = ["subscriptions", "subscription_windows", "backfills", "backfi
 const changedByAll = ["subscriptions"]
 
 const filled = Layer.unwrapScoped(
-  Effect.map(freshDatabase, (url) =>
+  Effect.map(migratedDatabase, (url) =>
     Layer.effectDiscard(Effect.zipRight(Migrations.up, Effect.zipRight(putRows(ann), putRows(bob)))).pipe(Layer.provideMerge(pool(url)))
   )
 )
