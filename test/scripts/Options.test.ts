@@ -62,7 +62,7 @@ describe("npm start's options", () => {
     assert.strictEqual(simulatorOptions(["--accounts", "2"], {}).platformAccounts, 1)
     assert.match(
       textOf(() => startOptions(["--accounts", "5"], { ACCOUNTS_FILE: "mine.json" })),
-      /say one of the two/
+      /use only one of the two/
     )
   })
 
