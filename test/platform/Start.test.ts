@@ -174,6 +174,26 @@ describe("Platform start and stop", () => {
           if (Exit.isFailure(exit)) assert.include(Cause.pretty(exit.cause), text)
           assert.strictEqual(simulator.stats().connections, 0)
         }
+        // Each backend is away at one start, and is there at the next one.
+        const redis = inject("backends").redis
+        const behind = [
+          { url: config.DATABASE_URL, text: "Failed to connect to database", by: (url: string) => ({ DATABASE_URL: url }) },
+          { url: config.NATS_URL, text: "Failed to connect to NATS", by: (url: string) => ({ NATS_URL: url }) },
+          ...(redis === null
+            ? []
+            : [{ url: redis, text: "Failed to connect to Redis", by: (url: string) => ({ REDIS_URL: url, REDIS_REQUIRED: "true" }) }])
+        ]
+        for (const { by, text, url } of behind) {
+          const door = yield* proxy(url)
+          yield* Effect.promise(door.stop)
+          const away = yield* begin({ ...config, ...by(door.url) })
+          assert.isTrue(Exit.isFailure(away.exit), text)
+          if (Exit.isFailure(away.exit)) assert.include(Cause.pretty(away.exit.cause), text)
+          yield* Effect.promise(() => door.start())
+          const back = yield* start({ ...config, ...by(door.url) })
+          yield* eventually(`it is ready after: ${text}`, ask(back, "/health/ready"), ({ status }) => status === 200)
+          yield* back.stop
+        }
         const degraded = yield* start({ ...config, REDIS_URL: `redis://127.0.0.1:${port}` })
         const { status, body } = yield* eventually("Redis is all that is missed", ask(degraded, "/health"), ({ body }) =>
           /^Redis is down/.test(body.reason ?? "")
