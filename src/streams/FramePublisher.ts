@@ -1,6 +1,7 @@
 import { Clock, Config, Effect, type Scope } from "effect"
 import * as Backpressure from "../domain/market/Backpressure.ts"
 import type * as FrameHeader from "../domain/record/FrameHeader.ts"
+import { nextTurn } from "../loop/Turn.ts"
 import type { Interruption } from "./frames/Breaks.ts"
 import { bufferBytesMaxDefault, Lanes } from "./frames/Lanes.ts"
 import { Peers } from "./frames/Peers.ts"
@@ -50,6 +51,8 @@ export interface FramePublisher {
     readonly open: number
     /** As measured at the last check. There are two checks a second. */
     readonly pressure: Backpressure.Level
+    /** Age of the oldest frame that was not acknowledged at the last look. */
+    readonly lagMs: number
     readonly bufferedBytes: number
   }
 }
@@ -83,9 +86,9 @@ class Pacer {
   }
 }
 
-const logPressure = (account: string, level: Backpressure.Level, bufferedBytes: number, dropped: number) =>
+const logPressure = (account: string, level: Backpressure.Level, { bufferedBytes, lagMs }: Backpressure.Load, dropped: number) =>
   (level === "HEALTHY" ? Effect.logInfo("the record takes everything again") : Effect.logWarning("the record is behind")).pipe(
-    Effect.annotateLogs({ account, level, buffered_bytes: bufferedBytes, dropped })
+    Effect.annotateLogs({ account, level, buffered_bytes: bufferedBytes, lag_ms: lagMs, dropped })
   )
 
 /** Waits until everything is acknowledged, within its limits. Returns the number of packets that are not. */
@@ -150,25 +153,39 @@ export const make = (
     )
     yield* Effect.addFinalizer(() => Effect.sync(() => pacer.stop()))
     let pressure: Backpressure.Level = "HEALTHY"
+    let lagMs = 0
     let droppedBefore = 0
+    Metrics.frameLagMs(account, lagMs)
     Metrics.backpressureLevel(account, Backpressure.levels.indexOf(pressure))
     const look = () => {
       const { dropped } = window.totals
-      const load = { bufferedBytes: lanes.bufferedBytes, bufferedBytesMax: roomBytes, isWindowFull: !window.hasRoom() }
+      lagMs = window.lagMs(!lanes.isEmpty())
+      const load: Backpressure.Load = {
+        bufferedBytes: lanes.bufferedBytes,
+        bufferedBytesMax: roomBytes,
+        isWindowFull: !window.hasRoom(),
+        lagMs,
+        dropped: dropped - droppedBefore
+      }
       const before = pressure
-      pressure = Backpressure.next(before, { ...load, dropped: dropped - droppedBefore })
+      pressure = Backpressure.next(before, load)
       droppedBefore = dropped
+      Metrics.frameLagMs(account, lagMs)
       Metrics.backpressureLevel(account, Backpressure.levels.indexOf(pressure))
       if (pressure === before) return Effect.void
       pressureChanged()
-      return logPressure(account, pressure, load.bufferedBytes, dropped)
+      return logPressure(account, pressure, load, dropped)
     }
-    yield* Effect.suspend(() => {
-      window.resendDue()
-      Metrics.framesOutstanding(account, window.openFrames)
-      Metrics.frameBufferBytes(account, lanes.bufferedBytes)
-      return look()
-    }).pipe(Effect.delay(resendCheckMs), Effect.forever, Effect.forkScoped)
+    // After a delay of this process the acknowledgements wait in the kernel: it must not blame the sink for them.
+    yield* Effect.zipRight(
+      nextTurn,
+      Effect.suspend(() => {
+        window.resendDue()
+        Metrics.framesOutstanding(account, window.openFrames)
+        Metrics.frameBufferBytes(account, lanes.bufferedBytes)
+        return look()
+      })
+    ).pipe(Effect.delay(resendCheckMs), Effect.forever, Effect.forkScoped)
     yield* onConnection((isUp) => {
       window.connected(isUp)
       if (!lanes.isEmpty()) pacer.arm()
@@ -205,6 +222,6 @@ export const make = (
         pacer.arm()
       },
       drain: drain(window, lanes, { isConnected, nc }),
-      stats: () => ({ ...window.totals, open: window.openFrames, pressure, bufferedBytes: lanes.bufferedBytes })
+      stats: () => ({ ...window.totals, open: window.openFrames, pressure, lagMs, bufferedBytes: lanes.bufferedBytes })
     }
   })

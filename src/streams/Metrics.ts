@@ -63,6 +63,7 @@ export const backpressureLevel = gauge(
   "How far the record's sink is behind: 0 HEALTHY, 1 WARNING, 2 CRITICAL, 3 OVERLOAD",
   "account"
 ).set
+export const frameLagMs = gauge("frame_lag_ms", "Age of the oldest frame that NATS has not acknowledged, in milliseconds", "account").set
 export const frameBufferBytes = gauge("frame_buffer_bytes", "Packets waiting for room in the publish window, in bytes", "account").set
 
 export const framePacketsHistogram = Metric.histogram(

@@ -1,17 +1,20 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Either, Fiber, HashMap, Layer, Logger, Option } from "effect"
+import * as Backpressure from "../../src/domain/market/Backpressure.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as FrameGuard from "../../src/domain/market/FrameGuard.ts"
 import * as ClockFrame from "../../src/domain/record/ClockFrame.ts"
 import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import * as Prometheus from "../../src/gateway/serve/Prometheus.ts"
 import * as FramePublisher from "../../src/streams/FramePublisher.ts"
+import { resendAfterMs } from "../../src/streams/frames/SendWindow.ts"
 import { JetStream, type Message } from "../../src/streams/JetStream.ts"
+import { faultAfterMs } from "../../src/streams/keep/Unstored.ts"
 import * as OrderedRead from "../../src/streams/OrderedRead.ts"
 import * as Record from "../../src/streams/Record.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { another, backend, collect, flying, messages, range, Server, settings, until } from "./Nats.ts"
+import { another, backend, collect, flying, messages, range, Server, settings, stoppedClock, until } from "./Nats.ts"
 
 const stream = Subjects.Frame.stream
 const subjectOf = (underlying: string) => Subjects.Frame.at({ exchange: "NFO", underlying })
@@ -126,6 +129,26 @@ const assertClocks = ({ clocks }: Run, record: ReadonlyArray<Message>) => {
   assert.strictEqual(atMs, clocks.at(-1)?.atMs)
 }
 
+/** A publisher, and the levels of backpressure that it has logged: each once when it begins. */
+const levelled = Effect.gen(function* () {
+  const { jsm } = yield* JetStream
+  yield* Effect.promise(() => jsm.streams.purge(stream))
+  const levels: Array<string> = []
+  const listener = Logger.make(({ annotations }) => {
+    const level = Option.getOrUndefined(HashMap.get(annotations, "level"))
+    if (level !== undefined) levels.push(String(level))
+  })
+  const publisher = yield* FramePublisher.make(setup, alone()).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, listener)))
+  const gauge = (name: string) =>
+    Effect.map(Prometheus.text, (text) => Number(new RegExp(`^${name}\\{account="A1"\\} (\\d+)$`, "m").exec(text)?.[1]))
+  const reached = (level: Backpressure.Level) =>
+    Effect.gen(function* () {
+      yield* until(`the level is ${level}`, () => levels.at(-1) === level)
+      assert.strictEqual(yield* gauge("backpressure_level"), Backpressure.levels.indexOf(level))
+    })
+  return { publisher, levels, gauge, reached } as const
+})
+
 const streams = Layer.unwrapEffect(
   Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
 )
@@ -156,7 +179,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
       }
       const resent = record.length - frames.length
       const sent = { frames: frames.length, packets: 1_234, resent, dropped: 0, open: 0 }
-      assert.deepStrictEqual(run.publisher.stats(), { ...sent, pressure: "HEALTHY", bufferedBytes: 0 })
+      assert.deepStrictEqual(run.publisher.stats(), { ...sent, pressure: "HEALTHY", lagMs: 0, bufferedBytes: 0 })
     })
   )
 
@@ -263,37 +286,24 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     () =>
       Effect.gen(function* () {
         const server = yield* Server
-        const { jsm } = yield* JetStream
-        yield* Effect.promise(() => jsm.streams.purge(stream))
-        // Each level is logged once when it begins.
-        const levels: Array<string> = []
-        const listener = Logger.make(({ annotations }) => {
-          const level = Option.getOrUndefined(HashMap.get(annotations, "level"))
-          if (level !== undefined) levels.push(String(level))
-        })
-        const publisher = yield* FramePublisher.make(setup, alone()).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, listener)))
+        yield* stoppedClock // This test is about room, not about time.
+        const { levels, publisher, reached } = yield* levelled
         const full = new Uint8Array(Frame.Kind.full)
         let appended = 0
         const append = (wanted: () => boolean) => {
           for (; wanted(); appended++) publisher.append(subjectOf(`U${appended % 5}`), full, 0, full.length, 1_000 + appended)
         }
-        const gauge = Effect.map(Prometheus.text, (text) => /^backpressure_level\{account="A1"\} (\d)$/m.exec(text)?.[1])
-        const reached = (level: string, value: string) =>
-          Effect.gen(function* () {
-            yield* until(`the level is ${level}`, () => levels.at(-1) === level)
-            assert.strictEqual(yield* gauge, value)
-          })
         assert.strictEqual(publisher.stats().pressure, "HEALTHY")
         server.freeze()
         append(() => publisher.stats().open < 1_000 || publisher.stats().bufferedBytes === 0)
-        yield* reached("WARNING", "1")
+        yield* reached("WARNING")
         append(() => publisher.stats().bufferedBytes < 40 * 1_024 * 1_024)
-        yield* reached("CRITICAL", "2")
+        yield* reached("CRITICAL")
         append(() => publisher.stats().dropped < 500)
-        yield* reached("OVERLOAD", "3")
+        yield* reached("OVERLOAD")
         server.thaw()
         assert.strictEqual(yield* publisher.drain, 0)
-        yield* reached("HEALTHY", "0")
+        yield* reached("HEALTHY")
         assert.deepStrictEqual(levels, ["WARNING", "CRITICAL", "OVERLOAD", "CRITICAL", "WARNING", "HEALTHY"])
         const { packets, dropped } = publisher.stats()
         assert.deepStrictEqual([dropped, packets], [500, appended - 500])
@@ -307,6 +317,58 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
         )
       })
   )
+
+  it.scoped("TC-PERF-030 a sink that answers late raises the level with one frame under way, and it recovers", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      const advance = yield* stoppedClock
+      const { gauge, levels, publisher, reached } = yield* levelled
+      publisher.append(subjectOf("A"), packet, 3, Frame.Kind.ltp, 1)
+      yield* until("a quick sink acknowledges", () => publisher.stats().packets === 1)
+      server.freeze()
+      publisher.append(subjectOf("A"), packet, 3, Frame.Kind.ltp, 2)
+      yield* until("the frame is under way", () => publisher.stats().open === 1)
+      advance(Backpressure.warningFromMs)
+      yield* reached("WARNING")
+      assert.strictEqual(yield* gauge("frame_lag_ms"), 1_000)
+      advance(Backpressure.criticalFromMs - Backpressure.warningFromMs)
+      yield* reached("CRITICAL")
+      assert.strictEqual(yield* gauge("frame_lag_ms"), 5_000)
+      assert.deepInclude(publisher.stats(), { open: 1, dropped: 0, lagMs: 5_000, bufferedBytes: 0 })
+      server.thaw()
+      yield* reached("HEALTHY")
+      assert.deepStrictEqual(levels, ["WARNING", "CRITICAL", "WARNING", "HEALTHY"])
+      assert.deepInclude(publisher.stats(), { packets: 2, open: 0, dropped: 0, lagMs: 0 })
+      assert.strictEqual(yield* gauge("frame_lag_ms"), 0)
+    })
+  )
+
+  it.scoped("TC-PERF-030 while the connection is lost, what waits is as old as the loss, also with nothing under way", () =>
+    Effect.gen(function* () {
+      const server = yield* Server
+      const own = yield* another()
+      const advance = yield* stoppedClock
+      const { levels, publisher, reached } = yield* Effect.provideService(levelled, JetStream, own)
+      yield* Effect.promise(() => server.kill())
+      yield* until("the loss is noticed", () => !own.isConnected())
+      advance(3_600_000)
+      publisher.append(subjectOf("A"), packet, 3, Frame.Kind.ltp, 1)
+      yield* reached("CRITICAL")
+      assert.deepInclude(publisher.stats(), { open: 0, lagMs: 3_600_000 })
+      yield* Effect.promise(() => server.start())
+      yield* reached("HEALTHY")
+      assert.deepStrictEqual(levels, ["CRITICAL", "WARNING", "HEALTHY"])
+      assert.deepInclude(publisher.stats(), { packets: 1, dropped: 0, lagMs: 0 })
+      const { isConnected } = yield* JetStream
+      yield* until("the others are back", isConnected)
+    })
+  )
+
+  it("TC-PERF-030 a sink is CRITICAL when it would be a fault of its store, after a resend without an answer", () => {
+    assert.strictEqual(Backpressure.criticalFromMs, faultAfterMs)
+    assert.isBelow(resendAfterMs, Backpressure.criticalFromMs)
+    assert.isAtMost(2 * Backpressure.warningFromMs, resendAfterMs)
+  })
 
   it.scoped("BE-REC-02 packets that find no room in the buffer are dropped and counted, and the record says so before the next clock", () =>
     Effect.gen(function* () {

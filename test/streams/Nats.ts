@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { Clock, ConfigProvider, Context, Duration, Effect, Layer } from "effect"
 import type { StreamConfig } from "nats"
+import { vi } from "vitest"
 import { JetStream, type Message, type Role } from "../../src/streams/JetStream.ts"
 import type * as OrderedRead from "../../src/streams/OrderedRead.ts"
 import { waitMsMax } from "../Patience.ts"
@@ -32,14 +33,27 @@ export const backend = connection().pipe(Layer.provideMerge(Layer.scoped(Server,
 export const another = (role: Role = "engine") =>
   Effect.map(Layer.build(Layer.fresh(connection(role))), (context) => Context.get(context, JetStream))
 
+/** It keeps running when a test stops the clock of this process. */
+const runningMs = performance.now.bind(performance)
+
+/** Stops the monotonic clock of this process until the scope closes. Answers a function that sets it ahead. */
+export const stoppedClock = Effect.gen(function* () {
+  let nowMs = performance.now()
+  const spy = vi.spyOn(performance, "now").mockImplementation(() => nowMs)
+  yield* Effect.addFinalizer(() => Effect.sync(() => spy.mockRestore()))
+  return (byMs: number): void => {
+    nowMs += byMs
+  }
+})
+
 /** Checks a condition every few milliseconds until it is true. The time limit only ends a test with a bug. */
 export const until = <E = never, R = never>(what: string, holds: () => boolean | Effect.Effect<boolean, E, R>, boundMs = waitMsMax) =>
   Effect.gen(function* () {
-    const endMs = performance.now() + boundMs
+    const endMs = runningMs() + boundMs
     while (true) {
       const answer = holds()
       if (typeof answer === "boolean" ? answer : yield* answer) return
-      if (performance.now() > endMs) return yield* Effect.dieMessage(`not within ${boundMs} ms: ${what}`)
+      if (runningMs() > endMs) return yield* Effect.dieMessage(`not within ${boundMs} ms: ${what}`)
       yield* Effect.sleep(Duration.millis(5))
     }
   })

@@ -31,8 +31,8 @@ const statusEveryMs = 1_000
 const clockWaitMsMax = 2_000
 
 const pressureOf = ({ stats }: Pick<FramePublisher.FramePublisher, "stats">): BackpressureStatus => {
-  const { pressure: level, bufferedBytes: buffered_bytes, dropped } = stats()
-  return { level, buffered_bytes, dropped }
+  const { pressure: level, bufferedBytes: buffered_bytes, lagMs: lag_ms, dropped } = stats()
+  return { level, buffered_bytes, lag_ms, dropped }
 }
 
 /**

@@ -36,10 +36,15 @@ export const SessionStatus = Schema.Struct({
 })
 export type SessionStatus = typeof SessionStatus.Type
 
-/** How far the record is behind one account's packets: the level, the waiting bytes, and the packets dropped since the ticker started. */
+/**
+ * How far the record is behind one account's packets: the level, the waiting bytes, the age of the oldest frame, and the packets dropped since
+ * the ticker started.
+ */
 export const BackpressureStatus = Schema.Struct({
   level: Backpressure.Level,
   buffered_bytes: Schema.Int,
+  /** Age of the oldest frame that NATS has not acknowledged. Absent in a status of an earlier version. */
+  lag_ms: Schema.optional(Schema.Int),
   dropped: Schema.Int
 })
 export type BackpressureStatus = typeof BackpressureStatus.Type

@@ -4,7 +4,7 @@ import { Accounts } from "../../broker/Accounts.ts"
 import type { Health as Report } from "../../contract/service/HealthReport.ts"
 import * as TokenLife from "../../domain/accounts/TokenLife.ts"
 import type * as Backpressure from "../../domain/market/Backpressure.ts"
-import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
+import type { BackpressureStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as Hours from "../../domain/rules/Hours.ts"
 import type * as RuleSet from "../../domain/rules/RuleSet.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
@@ -41,8 +41,16 @@ interface Sources {
   readonly restarts: ReturnType<Effect.Effect.Success<typeof Restarts.follow>>
 }
 
-/** A full window alone is shown, and degrades nothing: packets wait for moments. */
+/** A WARNING is shown, and degrades nothing: packets wait for moments. */
 const isBehind = (level: Backpressure.Level): boolean => level === "CRITICAL" || level === "OVERLOAD"
+
+const behindText = (account: string, { level, buffered_bytes, lag_ms, dropped }: BackpressureStatus): string =>
+  [
+    `the record is behind ticker ${account}: ${level}`,
+    `${buffered_bytes} bytes wait`,
+    ...(lag_ms === undefined ? [] : [`the oldest frame has waited ${lag_ms} ms for its acknowledgement`]),
+    `${dropped} packets were dropped`
+  ].join(", ")
 
 /** The tickers' newest reports, without those of accounts that were removed. */
 const tickersOf = (accounts: Accounts, views: Views) => {
@@ -97,10 +105,7 @@ const complaints = ({ accounts, known, redis, registry, bridge, views, restarts 
     const { account_id, state, detail, connections = [], login, backpressure } = one.status
     const request = login === undefined || isUnused(accounts, one.status) ? null : TokenLife.requestOf(account_id, login, marketMs)
     if (!isFresh(one, views)) degraded.push(`ticker ${account_id} is silent`)
-    else if (backpressure !== undefined && isBehind(backpressure.level))
-      degraded.push(
-        `the record is behind ticker ${account_id}: ${backpressure.level}, ${backpressure.buffered_bytes} bytes wait, ${backpressure.dropped} packets were dropped`
-      )
+    else if (backpressure !== undefined && isBehind(backpressure.level)) degraded.push(behindText(account_id, backpressure))
     else if (request !== null) degraded.push(request)
     else if (state === "failed" || state === "mute") degraded.push(`ticker ${account_id} ${state}${detail === null ? "" : `: ${detail}`}`)
     else {

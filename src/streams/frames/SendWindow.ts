@@ -12,7 +12,7 @@ const windowMax = 1_000
 /** Frames that waited are large, so the window is also full at this many bytes. */
 const windowBytesMax = 64 * 1_024 * 1_024
 /** A frame waits this long for its acknowledgement, then twice as long, and so on up to the limit. */
-const resendAfterMs = 2_000
+export const resendAfterMs = 2_000
 const resendAfterMsMax = 32_000
 /** Acknowledgements arrive in order: a frame is lost when a frame this many ids later is acknowledged first. */
 const overtakenBy = 8
@@ -48,6 +48,7 @@ export class SendWindow {
   private isUp: boolean
   private readonly unstored: Unstored
   private upSinceMs = performance.now()
+  private downSinceMs = performance.now()
   private ackedAtMs = performance.now()
   /** The server has read everything that was written before this time. */
   private readUpToMs = 0
@@ -63,6 +64,14 @@ export class SendWindow {
 
   hasRoom(): boolean {
     return this.isUp && this.nextId - this.lowest < windowMax && this.openBytes < windowBytesMax
+  }
+
+  /** Age of the oldest frame that is not acknowledged, ms. While the connection is lost, what waits outside of the window is as old as the loss. */
+  lagMs(isWaiting: boolean): number {
+    const now = performance.now()
+    const [oldest] = this.open.values()
+    const waitsSinceMs = isWaiting && !this.isUp ? this.downSinceMs : now
+    return Math.round(now - Math.min(oldest?.firstSentAtMs ?? now, waitsSinceMs))
   }
 
   get openFrames(): number {
@@ -161,6 +170,7 @@ export class SendWindow {
   /** Notes that the connection was lost or is back. The client's buffer is lost with a connection, so every open frame is sent again. */
   connected(isUp: boolean): void {
     if (isUp) this.upSinceMs = performance.now()
+    else if (this.isUp) this.downSinceMs = performance.now()
     if (isUp) for (const [id, frame] of this.open) this.resend(id, frame)
     this.isUp = isUp
   }

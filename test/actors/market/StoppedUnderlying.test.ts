@@ -47,7 +47,7 @@ describe("An underlying that stops on a connection whose other instruments tick"
           interrupt: ({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number | null }, subjects?: ReadonlySet<string>) => {
             for (const one of subjects ?? []) interrupted.push({ fromMs, toMs, of: one })
           },
-          stats: () => ({ frames: 0, packets: 0, resent: 0, dropped: 0, open: 0, pressure: "HEALTHY" as const, bufferedBytes: 0 })
+          stats: () => ({ frames: 0, packets: 0, resent: 0, dropped: 0, open: 0, pressure: "HEALTHY" as const, lagMs: 0, bufferedBytes: 0 })
         }
         const lease = { epoch: 1, isHeld: () => true }
         const session = TickerSession.make({ account, source: "simulator", incarnation: 1, epoch: 1, lease, failure: null })

@@ -119,7 +119,7 @@ describe("TickerSession", () => {
     forget: () => {},
     interrupt: () => {},
     lost: () => {},
-    stats: () => ({ frames: 0, packets: 0, resent: 0, dropped: 0, open: 0, pressure: "HEALTHY" as const, bufferedBytes: 0 })
+    stats: () => ({ frames: 0, packets: 0, resent: 0, dropped: 0, open: 0, pressure: "HEALTHY" as const, lagMs: 0, bufferedBytes: 0 })
   }
   it("BE-REC-02 a lost connection interrupts the record from its last packet until its next one, once", () => {
     const lease = { epoch: 1, isHeld: () => isHeld }

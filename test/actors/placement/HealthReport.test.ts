@@ -7,7 +7,7 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as FramePublisher from "../../../src/streams/FramePublisher.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
-import { another, backend, Server, settings, until } from "../../streams/Nats.ts"
+import { another, backend, Server, settings, stoppedClock, until } from "../../streams/Nats.ts"
 
 const subject = Subjects.Frame.at({ exchange: "NFO", underlying: "U1" })
 const roomBytes = 4 * 1_024 * 1_024
@@ -35,6 +35,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("The 
   it.scoped("TC-PERF-030 a level that changes under load is heard on sys.health at once, and is HEALTHY again by itself", () =>
     Effect.gen(function* () {
       const server = yield* Server
+      const advance = yield* stoppedClock
       const reports = yield* heard
       const health = yield* reporting({ ACTOR_GROUPS: "market" })
       const publisher = yield* FramePublisher.make(
@@ -44,8 +45,8 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("The 
         health.changed
       )
       yield* health.follow("A1", () => {
-        const { bufferedBytes, dropped, pressure } = publisher.stats()
-        return { level: pressure, buffered_bytes: bufferedBytes, dropped }
+        const { bufferedBytes, dropped, lagMs, pressure } = publisher.stats()
+        return { level: pressure, buffered_bytes: bufferedBytes, lag_ms: lagMs, dropped }
       })
       yield* until("a quiet process reports", () => reports.at(-1)?.accounts["A1"]?.level === "HEALTHY")
       const { as_of, ...quiet } = reports.at(-1) as ProcessHealth
@@ -55,7 +56,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("The 
         process: "market",
         actors: ["market"],
         level: "HEALTHY",
-        accounts: { A1: { level: "HEALTHY", buffered_bytes: 0, dropped: 0 } }
+        accounts: { A1: { level: "HEALTHY", buffered_bytes: 0, lag_ms: 0, dropped: 0 } }
       })
 
       const packet = new Uint8Array(Frame.Kind.full)
@@ -70,9 +71,26 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("The 
       server.thaw()
       assert.strictEqual(yield* publisher.drain, 0)
       yield* until("it recovers", () => reports.at(-1)?.level === "HEALTHY" && reports.some(({ level }) => level === "OVERLOAD"))
-      const levels = reports.map(({ level }) => level).filter((level, at, all) => level !== all[at - 1])
-      assert.deepStrictEqual(levels, ["HEALTHY", "WARNING", "OVERLOAD", "CRITICAL", "WARNING", "HEALTHY"])
+      const levels = () => reports.map(({ level }) => level).filter((level, at, all) => level !== all[at - 1])
+      assert.deepStrictEqual(levels(), ["HEALTHY", "WARNING", "OVERLOAD", "CRITICAL", "WARNING", "HEALTHY"])
       assert.strictEqual(reports.at(-1)?.accounts["A1"]?.dropped, publisher.stats().dropped)
+
+      // One frame under way at a sink that answers late. The reports come late as well.
+      reports.length = 0
+      server.freeze()
+      publisher.append(subject, packet, 0, packet.length, 1_000)
+      yield* until("the frame is under way", () => publisher.stats().open === 1)
+      advance(1_500)
+      yield* until("the level rises again", () => publisher.stats().pressure === "WARNING")
+      advance(4_000)
+      yield* until("and again", () => publisher.stats().pressure === "CRITICAL")
+      server.thaw()
+      yield* until("it recovers again", () => reports.at(-1)?.level === "HEALTHY" && reports.some(({ level }) => level === "CRITICAL"))
+      assert.deepStrictEqual(levels().slice(levels().indexOf("WARNING")), ["WARNING", "CRITICAL", "WARNING", "HEALTHY"])
+      const reportOf = (wanted: string) => reports.find(({ level }) => level === wanted)?.accounts["A1"]
+      assert.deepInclude(reportOf("WARNING"), { buffered_bytes: 0, lag_ms: 1_500 })
+      assert.deepInclude(reportOf("CRITICAL"), { buffered_bytes: 0, lag_ms: 5_500 })
+      assert.strictEqual(reports.at(-1)?.accounts["A1"]?.lag_ms, 0)
     })
   )
 

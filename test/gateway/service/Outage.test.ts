@@ -94,11 +94,15 @@ describe("Health and outages", () => {
           "the record that is behind is seen",
           Effect.map(
             Effect.zipRight(
-              publishStatus({ ...status("streaming"), backpressure: { level: "OVERLOAD", buffered_bytes: 67_108_000, dropped: 12 } }),
+              publishStatus({
+                ...status("streaming"),
+                backpressure: { level: "OVERLOAD", buffered_bytes: 67_108_000, lag_ms: 6_400, dropped: 12 }
+              }),
               health
             ),
             (answer) =>
-              answer.body.reason === "the record is behind ticker acc1: OVERLOAD, 67108000 bytes wait, 12 packets were dropped"
+              answer.body.reason ===
+              "the record is behind ticker acc1: OVERLOAD, 67108000 bytes wait, the oldest frame has waited 6400 ms for its acknowledgement, 12 packets were dropped"
                 ? answer
                 : undefined
           )
@@ -106,6 +110,7 @@ describe("Health and outages", () => {
         assert.deepStrictEqual(behind.body.ticker.accounts.acc1.backpressure, {
           level: "OVERLOAD",
           buffered_bytes: 67_108_000,
+          lag_ms: 6_400,
           dropped: 12
         })
 
