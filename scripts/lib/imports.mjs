@@ -13,7 +13,7 @@ const allowed = {
   streams: ["domain", "metrics", "loop", "streams"],
   store: ["domain", "metrics", "loop", "store"],
   broker: ["domain", "metrics", "loop", "broker"],
-  actors: ["domain", "metrics", "streams", "store", "broker", "actors"],
+  actors: ["domain", "metrics", "loop", "streams", "store", "broker", "actors"],
   gateway: ["domain", "metrics", "loop", "contract", "streams", "store", "broker", "mcp", "gateway"],
   simulator: ["domain", "simulator"],
   calc: ["domain", "calc"],

@@ -1,8 +1,9 @@
 import type { Agent as HttpAgent } from "node:http"
 import type { Agent as HttpsAgent } from "node:https"
-import { Clock, Effect, Either, type Exit, Metric, ParseResult, RateLimiter, Redacted, Schema } from "effect"
+import { Effect, Either, type Exit, Metric, ParseResult, RateLimiter, Redacted, Schema } from "effect"
 import { KiteConnect } from "kiteconnect"
 import * as RateLimit from "../domain/accounts/RateLimit.ts"
+import * as SteadyTime from "../loop/SteadyTime.ts"
 import type { Account } from "./Account.ts"
 import type { Family, Within } from "./Budgets.ts"
 import * as EgressAddress from "./EgressAddress.ts"
@@ -238,9 +239,9 @@ const outcomeOf = (exit: Exit.Exit<unknown, KiteError.KiteError>): string => {
 /** Counts and times one call, whether it succeeds or fails. */
 export const observed = <A, R>(op: string, self: Effect.Effect<A, KiteError.KiteError, R>) =>
   Effect.gen(function* () {
-    const startMs = yield* Clock.currentTimeMillis
+    const startMs = yield* SteadyTime.nowMs
     const exit = yield* Effect.exit(self)
-    const tookMs = (yield* Clock.currentTimeMillis) - startMs
+    const tookMs = (yield* SteadyTime.nowMs) - startMs
     yield* Metric.update(Metrics.requests.pipe(Metric.tagged("op", op), Metric.tagged("status", outcomeOf(exit))), 1)
     yield* Metric.update(Metrics.requestSeconds.pipe(Metric.tagged("op", op)), tookMs / 1000)
     return yield* exit
@@ -251,11 +252,11 @@ const makeSpacing = (spacingMs: number) =>
   Effect.map(Effect.makeSemaphore(1), (semaphore) => {
     let endedMs = Number.NEGATIVE_INFINITY
     return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-      Clock.currentTimeMillis.pipe(
+      SteadyTime.nowMs.pipe(
         Effect.flatMap((nowMs) => Effect.sleep(Math.max(0, endedMs + spacingMs - nowMs))),
         Effect.zipRight(self),
         Effect.ensuring(
-          Effect.map(Clock.currentTimeMillis, (nowMs) => {
+          Effect.map(SteadyTime.nowMs, (nowMs) => {
             endedMs = nowMs
           })
         ),

@@ -2,6 +2,7 @@
 import { Data, Deferred, Effect, type Scope } from "effect"
 import * as ConnectionPool from "../domain/accounts/ConnectionPool.ts"
 import type { Wanted } from "../domain/accounts/Subscription.ts"
+import * as SteadyTime from "../loop/SteadyTime.ts"
 import * as KiteSocket from "./KiteSocket.ts"
 import * as Metrics from "./Metrics.ts"
 import type { KiteText } from "./SocketInbox.ts"
@@ -190,18 +191,28 @@ const noteAlready = (already: ReadonlyArray<number>) =>
 
 /**
  * Replaces open connections that carried no data for too long while data was due: none at all, or none of an underlying that came steadily
- * before. A heartbeat does not count as data.
+ * before. A heartbeat does not count as data. Silence is measured in steady time: a machine's clock that is set back must not hide it.
  */
 const keepChecking = (pool: Pool, { dueSinceMs, steady }: Options, { checkEveryMs }: Limits) =>
   Effect.gen(function* () {
-    const atMs = (yield* Effect.clock).unsafeCurrentTimeMillis()
+    const clock = yield* Effect.clock
+    const wallMs = clock.unsafeCurrentTimeMillis()
+    const atMs = SteadyTime.unsafeNowMs(clock)
+    const toSteady = (ms: number) => ms - wallMs + atMs
+    const dueOf = (dueMs: number | undefined) => (dueMs === undefined ? undefined : toSteady(dueMs))
     const open = pool.connections().filter(({ state }) => state === "open")
     pool.step({
       _tag: "Check",
       atMs,
       hearings: open.flatMap(({ connection, openedMs, lastDataMs, tokens }) => [
-        { connection, openedMs, lastDataMs, dueSinceMs: dueSinceMs(tokens, atMs) },
-        ...steady(connection, atMs).map((one) => ({ connection, openedMs, ...one }))
+        { connection, openedMs, lastDataMs, dueSinceMs: dueOf(dueSinceMs(tokens, wallMs)) },
+        ...steady(connection, wallMs).map(({ part, lastDataMs, dueSinceMs }) => ({
+          connection,
+          openedMs,
+          part,
+          lastDataMs: toSteady(lastDataMs),
+          dueSinceMs: dueOf(dueSinceMs)
+        }))
       ])
     })
   }).pipe(Effect.delay(checkEveryMs), Effect.forever)

@@ -1,5 +1,6 @@
 import { type Clock, Deferred, Duration, Effect, Exit, Fiber, type Option, Schedule } from "effect"
 import type * as Subscription from "../domain/accounts/Subscription.ts"
+import * as SteadyTime from "../loop/SteadyTime.ts"
 import type * as KiteError from "./KiteError.ts"
 import type { SocketAddress } from "./KiteSession.ts"
 import * as Metrics from "./Metrics.ts"
@@ -42,14 +43,14 @@ export interface Stats {
   readonly state: State
   /** Connections that opened; every one after the first is a reconnect. */
   readonly opened: number
-  /** When the newest connection opened, by the machine's clock. */
+  /** When the newest connection opened, in steady time. */
   readonly openedMs: number
   readonly frames: number
   readonly bytes: number
   readonly heartbeats: number
   readonly texts: number
   readonly badTexts: number
-  /** Receive times; null before the first message of the kind. */
+  /** Receive times, in steady time; null before the first message of the kind. */
   readonly lastDataMs: number | null
   readonly lastHeartbeatMs: number | null
   readonly wanted: number
@@ -104,7 +105,7 @@ const noteOpen = (parts: Parts) =>
     const { account, subscriber } = parts
     subscriber.forget()
     parts.opened++
-    parts.openedMs = parts.clock.unsafeCurrentTimeMillis()
+    parts.openedMs = SteadyTime.unsafeNowMs(parts.clock)
     if (parts.opened > 1) Metrics.socketReconnects(account)
     yield* enter(parts, "open")
     yield* Effect.logInfo(
@@ -154,12 +155,12 @@ const stayConnected = (parts: Parts): Effect.Effect<never> =>
     const wait = Effect.catchAll(driver.next(undefined), (_: Option.Option<never>) => Effect.dieMessage("the backoff schedule ended"))
     while (true) {
       const openedBefore = parts.opened
-      const startMs = clock.unsafeCurrentTimeMillis()
+      const startMs = SteadyTime.unsafeNowMs(clock)
       const error = yield* Effect.flip(connectOnce(parts))
       yield* enter(parts, "closed", error.message)
       const didOpen = parts.opened > openedBefore
       yield* Effect.logWarning(`${didOpen ? "broker socket lost" : "broker socket could not connect"}, reconnecting: ${error.message}`)
-      if (didOpen && clock.unsafeCurrentTimeMillis() - startMs >= settings.healthyAfterMs) yield* driver.reset
+      if (didOpen && SteadyTime.unsafeNowMs(clock) - startMs >= settings.healthyAfterMs) yield* driver.reset
       yield* wait
     }
   })

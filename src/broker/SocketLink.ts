@@ -1,6 +1,7 @@
 /** One WebSocket connection to Kite's ticker, from its handshake to its end. */
 import { type Clock, Data, Deferred, Effect, Exit, Redacted, type Scope } from "effect"
 import WebSocket from "ws"
+import * as SteadyTime from "../loop/SteadyTime.ts"
 import { nextTurn } from "../loop/Turn.ts"
 import * as KiteError from "./KiteError.ts"
 import type { SocketAddress } from "./KiteSession.ts"
@@ -30,7 +31,7 @@ export interface Link {
   readonly ws: WebSocket
   readonly opened: Deferred.Deferred<void, OpenFailure>
   readonly ended: Deferred.Deferred<never, LinkEnded>
-  /** When the last message came, heartbeats included. */
+  /** When the last message came, heartbeats included, in steady time. */
   lastMessageMs: number
   /** False once we disconnect; later messages are ignored. */
   isLive: boolean
@@ -40,7 +41,7 @@ export interface Options {
   readonly where: KiteError.Where
   readonly settings: Settings
   readonly clock: Clock.Clock
-  /** Called synchronously with each message. If it throws, `ended` dies with what it threw. */
+  /** Called synchronously with each message and the steady time. If it throws, `ended` dies with what it threw. */
   readonly receive: (bytes: Buffer, isBinary: boolean, nowMs: number) => void
 }
 
@@ -72,7 +73,7 @@ const listenForMessages = (link: Link, { clock, receive }: Options): void => {
   link.ws.binaryType = "nodebuffer"
   link.ws.on("message", (data, isBinary) => {
     if (!link.isLive || !Buffer.isBuffer(data)) return
-    const nowMs = clock.unsafeCurrentTimeMillis()
+    const nowMs = SteadyTime.unsafeNowMs(clock)
     link.lastMessageMs = nowMs
     try {
       receive(data, isBinary, nowMs)
@@ -98,7 +99,7 @@ const connect = (address: SocketAddress, options: Options): Effect.Effect<Link> 
         headers: { "X-Kite-Version": "3" }
       }
       const ws = new WebSocket(url, client)
-      const link: Link = { ws, opened, ended, lastMessageMs: options.clock.unsafeCurrentTimeMillis(), isLive: true }
+      const link: Link = { ws, opened, ended, lastMessageMs: SteadyTime.unsafeNowMs(options.clock), isLive: true }
       listenForOpenAndEnd(link, url.hostname, options)
       listenForMessages(link, options)
       return link
@@ -129,7 +130,7 @@ export const open = (address: SocketAddress, options: Options): Effect.Effect<Li
       Effect.tapErrorTag("UpgradeRefused", ({ status }) => (status === 429 ? address.limited : Effect.void)),
       Effect.catchTag("SessionExpired", (error) => Effect.zipRight(address.refused, error))
     )
-    link.lastMessageMs = clock.unsafeCurrentTimeMillis()
+    link.lastMessageMs = SteadyTime.unsafeNowMs(clock)
     return link
   })
 
@@ -144,7 +145,7 @@ export const send = (link: Link, text: string): Effect.Effect<void, LinkEnded> =
 /** Fails when no message has come for `livenessMs`. */
 export const watchLiveness = (link: Link, livenessMs: number, clock: Clock.Clock): Effect.Effect<never, LinkEnded> =>
   Effect.gen(function* () {
-    const silentMs = () => clock.unsafeCurrentTimeMillis() - link.lastMessageMs
+    const silentMs = () => SteadyTime.unsafeNowMs(clock) - link.lastMessageMs
     while (true) {
       yield* Effect.sleep(Math.max(1, livenessMs - silentMs()))
       if (silentMs() < livenessMs) continue

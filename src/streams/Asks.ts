@@ -1,6 +1,7 @@
 import { Data, Effect, Either, Mailbox, Option, type ParseResult, Schedule, Schema, type Tracer } from "effect"
 import * as Margins from "../domain/accounts/Margins.ts"
 import { Trigger } from "../domain/accounts/Triggers.ts"
+import * as SteadyTime from "../loop/SteadyTime.ts"
 import { JetStream, type NatsError } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Subjects from "./Subjects.ts"
@@ -214,7 +215,7 @@ export const serve = <Q, A, E extends Error, R>(
       if (taken.has(to)) return
       const decoded = of.decodeQuestion(question)
       if (Either.isLeft(decoded)) return decline(to, "the question cannot be read")
-      const heardAtMs = clock.unsafeCurrentTimeMillis()
+      const heardAtMs = SteadyTime.unsafeNowMs(clock)
       if (waiting.unsafeOffer({ question: decoded.right, requestId: request_id, reply: to, heardAtMs, parent })) taken.add(to)
       else decline(to, "too many questions are waiting")
       setWaiting()
@@ -230,7 +231,7 @@ export const serve = <Q, A, E extends Error, R>(
     )
     const next = Effect.gen(function* () {
       const { heardAtMs, parent, question, requestId, reply: to } = yield* waiting.take
-      const isLate = clock.unsafeCurrentTimeMillis() - heardAtMs >= of.timeoutMs
+      const isLate = SteadyTime.unsafeNowMs(clock) - heardAtMs >= of.timeoutMs
       const answer = isLate ? Effect.fail(new Error("the question waited too long")) : run(question)
       yield* answer.pipe(
         Effect.withSpan(`Asks.${of.what}.answer`, {

@@ -1,6 +1,7 @@
-import { Clock, Config, Effect, type Scope } from "effect"
+import { Config, Effect, type Scope } from "effect"
 import * as Backpressure from "../domain/market/Backpressure.ts"
 import type * as FrameHeader from "../domain/record/FrameHeader.ts"
+import * as SteadyTime from "../loop/SteadyTime.ts"
 import { nextTurn } from "../loop/Turn.ts"
 import type { Interruption } from "./frames/Breaks.ts"
 import { bufferBytesMaxDefault, Lanes } from "./frames/Lanes.ts"
@@ -94,13 +95,13 @@ const logPressure = (account: string, level: Backpressure.Level, { bufferedBytes
 /** Waits until everything is acknowledged, within its limits. Returns the number of packets that are not. */
 const drain = (window: SendWindow, lanes: Lanes, { isConnected, nc }: Pick<JetStream, "isConnected" | "nc">) =>
   Effect.gen(function* () {
-    let nowMs = yield* Clock.currentTimeMillis
+    let nowMs = yield* SteadyTime.nowMs
     const endMs = nowMs + drainMaxMs
     let upAtMs = nowMs
     while ((window.openFrames > 0 || !lanes.isEmpty()) && nowMs < endMs && nowMs - upAtMs < drainAwayMaxMs && !nc.isClosed()) {
       lanes.flushAll()
       yield* Effect.sleep(drainCheckMs)
-      nowMs = yield* Clock.currentTimeMillis
+      nowMs = yield* SteadyTime.nowMs
       if (isConnected()) upAtMs = nowMs
     }
     return window.openPackets + lanes.packets

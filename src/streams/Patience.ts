@@ -1,5 +1,6 @@
 /** How an actor waits for NATS, at its start and while it runs. */
-import { Clock, Duration, Effect, Exit } from "effect"
+import { Duration, Effect, Exit } from "effect"
+import * as SteadyTime from "../loop/SteadyTime.ts"
 import { apiErrorOf, type JetStream, NatsError } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
 
@@ -56,7 +57,7 @@ const tryAgain = <A, E, R>(
 ): Effect.Effect<A, E | NatsError, R> =>
   Effect.gen(function* () {
     yield* Effect.logWarning("NATS does not answer, trying until it does").pipe(Effect.annotateLogs({ actor, cause: first.message }))
-    const beganMs = yield* Clock.currentTimeMillis
+    const beganMs = yield* SteadyTime.nowMs
     let atMs = beganMs
     let refusedMs = 0
     let refusals = 0
@@ -67,7 +68,7 @@ const tryAgain = <A, E, R>(
       Metrics.natsTriedAgain(actor)
       const pause = isStopping() ? Effect.sleep(Duration.millis(pauseMinMs)) : Effect.interruptible(pauseFor(connection, refusals))
       const paused = yield* Effect.exit(pause)
-      if (Exit.isInterrupted(paused)) stopsAtMs = (yield* Clock.currentTimeMillis) + stopMaxMs
+      if (Exit.isInterrupted(paused)) stopsAtMs = (yield* SteadyTime.nowMs) + stopMaxMs
       // While the connection is lost, another request would only wait for it too.
       const isUp = connection.isConnected()
       if (isUp) {
@@ -75,7 +76,7 @@ const tryAgain = <A, E, R>(
         if (done._tag === "Right") return done.right
         error = done.left
       }
-      const nowMs = yield* Clock.currentTimeMillis
+      const nowMs = yield* SteadyTime.nowMs
       if (isUp && connection.isConnected()) {
         refusedMs += nowMs - atMs
         refusals++
@@ -99,8 +100,8 @@ export const make =
 /** Waits for a lost connection, for at most `awayMaxMs`. A supervisor waits here, so that an actor does not start in vain again and again. */
 export const connected = (connection: Connection, actor: string): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const beganMs = yield* Clock.currentTimeMillis
-    while (!connection.isConnected() && (yield* Clock.currentTimeMillis) - beganMs <= awayMaxMs) {
+    const beganMs = yield* SteadyTime.nowMs
+    while (!connection.isConnected() && (yield* SteadyTime.nowMs) - beganMs <= awayMaxMs) {
       Metrics.natsTriedAgain(actor)
       yield* pauseFor(connection, 0)
     }

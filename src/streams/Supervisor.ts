@@ -1,4 +1,5 @@
-import { Cause, Clock, Duration, Effect, Random } from "effect"
+import { Cause, Duration, Effect, Random } from "effect"
+import * as SteadyTime from "../loop/SteadyTime.ts"
 import * as Metrics from "./Metrics.ts"
 
 const pauseMinMs = 100
@@ -25,9 +26,9 @@ export const supervise = <E, R>(
   Effect.gen(function* () {
     let failures = 0
     while (true) {
-      const startedMs = yield* Clock.currentTimeMillis
+      const startedMs = yield* SteadyTime.nowMs
       const exit = yield* Effect.exit(actor)
-      const livedMs = (yield* Clock.currentTimeMillis) - startedMs
+      const livedMs = (yield* SteadyTime.nowMs) - startedMs
       failures = livedMs >= healthyAfterMs ? 1 : failures + 1
       Metrics.restarts(name)
       const pause = pauseMs(failures - 1, yield* Random.next)

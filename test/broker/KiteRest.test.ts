@@ -7,6 +7,7 @@ import { Login } from "../../src/broker/Account.ts"
 import * as KiteClient from "../../src/broker/KiteClient.ts"
 import * as KiteRest from "../../src/broker/KiteRest.ts"
 import * as Metrics from "../../src/broker/Metrics.ts"
+import { stepped } from "../SteppedClock.ts"
 import { accessToken, account, canary, captureLogs, httpServer, leaks, sessionOf } from "./KiteServer.ts"
 
 const restOf = (root: string, options: { readonly login?: Login; readonly accountId?: string; readonly timeoutMs?: number } = {}) =>
@@ -287,11 +288,17 @@ describe("KiteRest", () => {
       assert.isAtLeast(started.length, 18)
       yield* Fiber.interrupt(others)
       const before = started.length
-      yield* Effect.fork(burst("quote"))
+      const quotes = yield* Effect.fork(burst("quote"))
       yield* TestClock.adjust("1 seconds")
       assert.strictEqual(started.length, before + 1)
       yield* TestClock.adjust("1 seconds")
       assert.strictEqual(started.length, before + 2)
+      yield* Fiber.interrupt(quotes)
+      // Somebody sets the machine's clock back: the next call does not wait for an hour.
+      const setBack = stepped(yield* Effect.clock, () => -3_600_000)
+      yield* Effect.fork(Effect.withClock(Effect.exit(call("quote")), setBack))
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(started.length, before + 3)
     })
   )
 

@@ -4,7 +4,9 @@ import * as KiteError from "../../src/broker/KiteError.ts"
 import * as KiteSocket from "../../src/broker/KiteSocket.ts"
 import type * as SocketInbox from "../../src/broker/SocketInbox.ts"
 import type { Mode } from "../../src/domain/accounts/Subscription.ts"
+import { nextTurn } from "../../src/loop/Turn.ts"
 import { valueOf } from "../metrics/Counted.ts"
+import { stepped } from "../SteppedClock.ts"
 import { addressOf, captureLogs, eventually, leaks, silentServer, socketServer, subscribedOf } from "./KiteServer.ts"
 
 /** Short real times. No test waits for one of them to pass or asserts how long something took. */
@@ -207,6 +209,33 @@ describe("KiteSocket", () => {
       yield* TestClock.adjust("100 millis")
       yield* TestServices.provideLive(eventually("given up", () => socket.stats().state === "closed"))
       yield* adjustUntil("again", "500 millis", () => server.peers.length === 2 && socket.stats().subscribed === 1)
+    })
+  )
+
+  it.scoped("a machine's clock that is set ahead ends no good socket, and one that is set back hides no mute one", () =>
+    Effect.gen(function* () {
+      const server = yield* socketServer()
+      let wallAheadMs = 0
+      const clock = stepped(yield* Effect.clock, () => wallAheadMs)
+      const socket = yield* Effect.withClock(
+        KiteSocket.make({ account: "A1", address: addressOf(server.url), events: recorder().events }),
+        clock
+      )
+      socket.set(wanted([1, "full"]))
+      yield* TestServices.provideLive(eventually("open", () => socket.stats().subscribed === 1))
+      yield* TestClock.adjust("2 seconds")
+      server.peers[0]?.socket.send(Buffer.from([0]))
+      yield* TestServices.provideLive(eventually("heartbeat", () => socket.stats().heartbeats === 1))
+      wallAheadMs = 3_600_000
+      // After five seconds the socket looks how long it has been silent: three seconds.
+      yield* TestClock.adjust("3 seconds")
+      yield* TestServices.provideLive(nextTurn)
+      yield* TestClock.adjust("1900 millis")
+      assert.deepStrictEqual([socket.stats().state, socket.stats().opened], ["open", 1])
+      wallAheadMs = -3_600_000
+      yield* TestClock.adjust("100 millis")
+      yield* TestServices.provideLive(eventually("given up", () => socket.stats().state === "closed"))
+      assert.strictEqual(socket.stats().opened, 1)
     })
   )
 

@@ -106,7 +106,9 @@ layer(backend, { excludeTestServices: true })("Asks", (it) => {
             Effect.as({ bars: minutes })
           )
         let nowMs = 0
-        const clock: Clock.Clock = Object.assign(Object.create(yield* Effect.clock), { unsafeCurrentTimeMillis: () => nowMs })
+        const clock: Clock.Clock = Object.assign(Object.create(yield* Effect.clock), {
+          unsafeCurrentTimeNanos: () => BigInt(nowMs) * 1_000_000n
+        })
         yield* Effect.forkScoped(Effect.withClock(Asks.serve(small, work, 1), clock))
         yield* Effect.yieldNow()
         yield* Effect.promise(() => engine.nc.flush())

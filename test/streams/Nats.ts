@@ -71,7 +71,14 @@ export const flying = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
           resume(Effect.void)
         })
       })
-    const clock = Object.assign(Clock.make(), { unsafeCurrentTimeMillis: nowMs, currentTimeMillis: Effect.sync(nowMs), sleep })
+    const nowNanos = () => real.unsafeCurrentTimeNanos() + BigInt(Math.round(aheadMs * 1e6))
+    const clock = Object.assign(Clock.make(), {
+      unsafeCurrentTimeMillis: nowMs,
+      currentTimeMillis: Effect.sync(nowMs),
+      unsafeCurrentTimeNanos: nowNanos,
+      currentTimeNanos: Effect.sync(nowNanos),
+      sleep
+    })
     return Effect.withClock(effect, clock)
   })
 

@@ -1,5 +1,6 @@
-import { Clock, Data, Effect, Either, Option } from "effect"
+import { Data, Effect, Either, Option } from "effect"
 import { type Input, inputOf } from "../../domain/alerts/AlertRule.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { AlertRepo, type Step } from "../../store/alerts/AlertRepo.ts"
 import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
@@ -113,14 +114,14 @@ const makeInput = (input: Input) =>
         const alone = yield* Effect.makeSemaphore(1)
         yield* load(watching, place.epoch)
         const filters = reading.filters(watching.subjects)
-        let savedAtMs = yield* Clock.currentTimeMillis
+        let savedAtMs = yield* SteadyTime.nowMs
 
         const work = (items: ReadonlyArray<Message | OrderedRead.Gap>) =>
           Effect.gen(function* () {
             const messages = yield* admitted(admit, watching, place.seq, items)
             const seq = items.reduce((most, item) => Math.max(most, item._tag === "Gap" ? item.to : item.seq), place.seq)
             const steps = yield* decide(watching, messages)
-            const nowMs = yield* Clock.currentTimeMillis
+            const nowMs = yield* SteadyTime.nowMs
             if (steps.length === 0 && nowMs - savedAtMs < saveEveryMs) return
             savedAtMs = nowMs
             let isSaved = yield* repo.step(steps, { input, epoch: place.epoch, seq })

@@ -1,9 +1,10 @@
-import { Clock, Config, Effect, Either, Option, Schema } from "effect"
+import { Config, Effect, Either, Option, Schema } from "effect"
 import { Login } from "../../broker/Account.ts"
 import { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
 import * as AccountHealth from "../../domain/accounts/AccountHealth.ts"
 import * as InstrumentPlacement from "../../domain/accounts/InstrumentPlacement.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { JetStream, type NatsError } from "../../streams/JetStream.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
 import * as Subject from "../../streams/Subject.ts"
@@ -51,7 +52,7 @@ const conditions = Effect.gen(function* () {
           const status = error === null ? Subjects.Ticker.decodeEither(data) : undefined
           if (status === undefined || Either.isLeft(status)) return
           const { account_id: account } = status.right
-          const report = AccountHealth.reportOf(status.right, clock.unsafeCurrentTimeMillis())
+          const report = AccountHealth.reportOf(status.right, SteadyTime.unsafeNowMs(clock))
           known.set(account, AccountHealth.hear(known.get(account), report))
           settled.set(account, status.right.settled ?? {})
         }
@@ -155,7 +156,7 @@ export const make = Effect.gen(function* () {
 
       const look = Effect.gen(function* () {
         if (wanted === undefined) return
-        const nowMs = yield* Clock.currentTimeMillis
+        const nowMs = yield* SteadyTime.nowMs
         const all = accounts.all().map(({ accountId, root }) => ({ id: accountId, broker: root, ...healthOf(accountId, nowMs) }))
         yield* Effect.forEach(all, (one) => note(one.id, one), { discard: true })
         const streams = (id: string) => AccountHealth.isDelivering(heard.known.get(id), nowMs)

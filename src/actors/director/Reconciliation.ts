@@ -1,4 +1,5 @@
-import { Cause, Clock, Effect, Exit, Option } from "effect"
+import { Cause, Effect, Exit, Option } from "effect"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { isTooLarge, NatsError } from "../../streams/JetStream.ts"
 import type { Refused } from "../runtime/DeadLetters.ts"
 import { Replaced } from "../runtime/Leases.ts"
@@ -47,7 +48,7 @@ export const make = (bury: (refused: Refused, reason: string) => Effect.Effect<v
     Effect.gen(function* () {
       if (before === undefined) yield* bury({ subject: key, seq: 0, data: value }, reasonOf(cause, value))
       const count = (before?.count ?? 0) + 1
-      failures.set(key, { value, count, againAtMs: (yield* Clock.currentTimeMillis) + pauseMs(count) })
+      failures.set(key, { value, count, againAtMs: (yield* SteadyTime.nowMs) + pauseMs(count) })
       Metrics.refusedKeys.unsafeUpdate(failures.size, [])
     })
 
@@ -56,7 +57,7 @@ export const make = (bury: (refused: Refused, reason: string) => Effect.Effect<v
       Effect.gen(function* () {
         const known = failures.get(key)
         const before = known !== undefined && Buffer.compare(known.value, value) === 0 ? known : undefined
-        if (before !== undefined && (yield* Clock.currentTimeMillis) < before.againAtMs) return
+        if (before !== undefined && (yield* SteadyTime.nowMs) < before.againAtMs) return
         const exit = yield* Effect.exit(run)
         if (Exit.isSuccess(exit)) {
           if (failures.delete(key)) Metrics.refusedKeys.unsafeUpdate(failures.size, [])

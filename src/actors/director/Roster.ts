@@ -1,4 +1,5 @@
-import { Clock, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { JetStream, type NatsError } from "../../streams/JetStream.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
 import { Snapshots } from "../../streams/Snapshots.ts"
@@ -84,7 +85,7 @@ export const make = Effect.gen(function* () {
     return {
       settle: (wanted) =>
         Effect.gen(function* () {
-          const nowMs = yield* Clock.currentTimeMillis
+          const nowMs = yield* SteadyTime.nowMs
           const bucketMs = yield* bucket.createdMs
           const present = (bucketMs === createdMs ? placed : undefined) ?? (yield* read(wanted, nowMs))
           createdMs = bucketMs

@@ -1,6 +1,7 @@
 import { Clock, Effect, Either } from "effect"
 import { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import type { WriterStatus } from "../../domain/WriterStatus.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import type { StoreConflict, StoreError, StoreInvalid } from "../../store/StoreError.ts"
 import * as DurableRead from "../../streams/DurableRead.ts"
 import { JetStream, type NatsError } from "../../streams/JetStream.ts"
@@ -90,10 +91,10 @@ export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved 
     const watch = (look: DurableRead.DurableRead["look"]) =>
       Effect.gen(function* () {
         let floor = -1
-        let movedAtMs = yield* Clock.currentTimeMillis
+        let movedAtMs = yield* SteadyTime.nowMs
         while (true) {
           const now = yield* look
-          const nowMs = yield* Clock.currentTimeMillis
+          const nowMs = yield* SteadyTime.nowMs
           if (now.floor !== floor || now.waiting === 0) movedAtMs = nowMs
           floor = now.floor
           const stillMs = nowMs - movedAtMs

@@ -4,6 +4,7 @@ import type * as KitePool from "../../broker/KitePool.ts"
 import type { KiteSession } from "../../broker/KiteSession.ts"
 import type { BackpressureStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as FrameHeader from "../../domain/record/FrameHeader.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import * as FramePublisher from "../../streams/FramePublisher.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Keyframes from "../../streams/Keyframes.ts"
@@ -85,10 +86,15 @@ const statusOf = (
     const publish = Effect.gen(function* () {
       const nowMs = yield* marketClock.now
       const clockMs = yield* Clock.currentTimeMillis
+      const steadyMs = yield* SteadyTime.nowMs
       const status: TickerStatus = {
-        ...TickerSession.statusOf(session, broker.status(), pool.connections(), rules.current(), marketClock.mode, clockMs, nowMs),
+        ...TickerSession.statusOf(session, broker.status(), pool.connections(), rules.current(), marketClock.mode, {
+          clockMs,
+          steadyMs,
+          nowMs
+        }),
         backpressure: pressureOf(publisher),
-        settled: TickerSession.settledParts(session, pool.sent(), clockMs)
+        settled: TickerSession.settledParts(session, pool.sent(), steadyMs)
       }
       yield* jetStream.notify(Subjects.Ticker.at({ account: session.account }), Subjects.Ticker.encode(status))
     }).pipe(Effect.when(session.lease.isHeld), Effect.ignoreLogged)

@@ -460,22 +460,29 @@ const tickerState = (state: TickerStatus["state"], connections: ReadonlyArray<Co
   return isWaiting && open.length === 0 && state !== "stopped" ? "login_required" : state
 }
 
-/** `broker` is the session with the broker, `clockMs` the machine's time, `nowMs` the market's. */
+/** The machine's time, the time that never steps, which is the connections', and the market's. */
+export interface Times {
+  readonly clockMs: number
+  readonly steadyMs: number
+  readonly nowMs: number
+}
+
+/** `broker` is the session with the broker. */
 export const statusOf = (
   session: TickerSession,
   broker: SessionStatus,
   carriers: ReadonlyArray<KitePool.ConnectionStats>,
   rules: Hours.Rules,
   mode: MarketClock["mode"],
-  clockMs: number,
-  nowMs: number
+  { clockMs, steadyMs, nowMs }: Times
 ): TickerStatus => {
   const { account, source, incarnation, state, detail, ticks, lastTickMs } = session
   const connections = carriers.map((carrier): ConnectionStatus => {
     const { connection, openedMs, lastDataMs, tokens, subscribed } = carrier
     const known = session.connections.get(connection)
-    const hearing = { openedMs, lastDataMs, dueSinceMs: dueSinceMs(session, rules, mode, tokens, clockMs) }
-    const isMute = known?.state === "open" && ConnectionPool.silentMs(clockMs, hearing) > ConnectionPool.muteAfterMs
+    const dueMs = dueSinceMs(session, rules, mode, tokens, clockMs)
+    const hearing = { openedMs, lastDataMs, dueSinceMs: dueMs === undefined ? undefined : dueMs - clockMs + steadyMs }
+    const isMute = known?.state === "open" && ConnectionPool.silentMs(steadyMs, hearing) > ConnectionPool.muteAfterMs
     const shown = connectionState(known?.state ?? "connecting", isMute, broker)
     return {
       connection,
@@ -551,19 +558,19 @@ export const changeOf = ({ desired }: Pick<TickerSession, "desired">, wanted: Wa
 
 /**
  * For each connection, the revision whose instruments are all subscribed and deliver packets. `sent` are the subscriptions that were sent
- * to the broker, `clockMs` is the machine's time.
+ * to the broker, `steadyMs` is a time that never steps.
  */
 export const settledParts = (
   { parts, unheard }: Pick<TickerSession, "parts" | "unheard">,
   sent: Wanted,
-  clockMs: number
+  steadyMs: number
 ): Readonly<Record<string, number>> => {
   const delivers = ({ instrument_token: token, mode }: Desired): boolean => {
     if (sent.get(token) !== mode) return false
     const sinceMs = unheard.get(token)
     if (sinceMs === undefined) return true
-    if (sinceMs === null) unheard.set(token, clockMs)
-    else if (clockMs - sinceMs >= heardWithinMs) return unheard.delete(token)
+    if (sinceMs === null) unheard.set(token, steadyMs)
+    else if (steadyMs - sinceMs >= heardWithinMs) return unheard.delete(token)
     return false
   }
   const settled: Record<string, number> = {}

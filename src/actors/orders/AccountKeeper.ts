@@ -4,6 +4,7 @@ import { Broker } from "../../broker/Broker.ts"
 import * as Figures from "../../domain/accounts/Figures.ts"
 import * as Reconciliation from "../../domain/accounts/Reconciliation.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { type Place, PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
@@ -157,14 +158,14 @@ export const make = (desk: Desk) =>
     const everyMs = yield* reconcileEvery
     const { held, reconcile, refresh } = yield* makeReads(desk, yield* broker.reads(desk.account))
     const isLive = Effect.map(accounts.settings(desk.account), ({ mode }) => mode === "live")
-    let dueAtMs = 0
+    let dueAtMs = Number.NEGATIVE_INFINITY
     // If Postgres is away, the first comparison is like the later ones.
     let known = Option.getOrUndefined(yield* Effect.option(held))
 
     const reconcileNow = Effect.gen(function* () {
       if (!(yield* reconcile(known))) return
       known = undefined
-      dueAtMs = (yield* Clock.currentTimeMillis) + everyMs
+      dueAtMs = (yield* SteadyTime.nowMs) + everyMs
     })
     const look = Effect.gen(function* () {
       const sync = yield* repo.sync(desk.account)
@@ -172,7 +173,7 @@ export const make = (desk: Desk) =>
       if (!live) known = undefined
       if (sync !== null && sync.asked > sync.done) yield* reconcileNow
       else if (!live) return
-      else if ((yield* Clock.currentTimeMillis) >= dueAtMs) yield* reconcileNow
+      else if ((yield* SteadyTime.nowMs) >= dueAtMs) yield* reconcileNow
       else if (yield* repo.isBehind(desk.account)) yield* refresh
       else return
       yield* desk.changed

@@ -1,4 +1,4 @@
-/** Whether an account can stream, from what its ticker reports. Times are UNIX ms of one machine. */
+/** Whether an account can stream, from what its ticker reports. Times are ms of one clock that never steps. */
 import type { TickerStatus } from "../market/TickerStatus.ts"
 import type { Health } from "./InstrumentPlacement.ts"
 

@@ -24,8 +24,8 @@ const doublingsMax = 4
 const replacementsOfPartMax = 3
 
 /**
- * Times are UNIX ms. `dueSinceMs` is the instant since which data is due; undefined while none of its instruments trades. `part` names an
- * underlying whose packets came steadily. Without it, the values are those of the whole connection.
+ * Times are ms of one clock that never steps. `dueSinceMs` is the instant since which data is due; undefined while none of its instruments
+ * trades. `part` names an underlying whose packets came steadily. Without it, the values are those of the whole connection.
  */
 export interface Hearing {
   readonly connection: number

@@ -4,6 +4,7 @@ import { Api } from "../../contract/Api.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import * as Task from "../../domain/orders/Task.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { AccountStopRepo, type Stop } from "../../store/orders/AccountStopRepo.ts"
 import { everyAccount, OrderAccounts, releaseMsMax } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
@@ -95,10 +96,10 @@ const stops = Effect.gen(function* () {
     })
   const settled = (ids: ReadonlyArray<string>, stoppedAtMs: number) =>
     Effect.gen(function* () {
-      const untilMs = (yield* Clock.currentTimeMillis) + killWaitMsMax
+      const untilMs = (yield* SteadyTime.nowMs) + killWaitMsMax
       while (true) {
         const { isSettled, ...found } = yield* orProblem(swept(ids, stoppedAtMs))
-        if (isSettled || (yield* Clock.currentTimeMillis) >= untilMs) return found
+        if (isSettled || (yield* SteadyTime.nowMs) >= untilMs) return found
         yield* Effect.sleep(lookEveryMs)
       }
     })

@@ -7,6 +7,7 @@ import { Accounts } from "../../broker/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
 import type { User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { LoginRepo, stateMsMax } from "../../store/accounts/LoginRepo.ts"
 import * as AccountRights from "../shared/AccountRights.ts"
 import { Changes } from "../shared/Changes.ts"
@@ -85,10 +86,10 @@ export const KiteHttp = HttpApiBuilder.group(
       })
     const awaited = (accountId: string, number: number) =>
       Effect.gen(function* () {
-        const untilMs = (yield* Clock.currentTimeMillis) + exchangeWaitMsMax
+        const untilMs = (yield* SteadyTime.nowMs) + exchangeWaitMsMax
         while (true) {
           const found = yield* outcome(accountId, number)
-          if (found !== undefined || (yield* Clock.currentTimeMillis) >= untilMs) return found
+          if (found !== undefined || (yield* SteadyTime.nowMs) >= untilMs) return found
           yield* Effect.sleep(lookEveryMs)
         }
       })

@@ -1,7 +1,8 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
@@ -61,12 +62,12 @@ const brokerFigures = Effect.gen(function* () {
     sync: (id: string) =>
       Effect.gen(function* () {
         const asked = yield* orProblem(repo.ask(id))
-        const untilMs = (yield* Clock.currentTimeMillis) + syncWaitMsMax
+        const untilMs = (yield* SteadyTime.nowMs) + syncWaitMsMax
         while (true) {
           const sync = yield* orProblem(repo.sync(id))
           const isDone = sync !== null && sync.done >= asked
           if (isDone) return { ...of(id, sync.doneAt), state: "synced" as const, differences: sync.differences }
-          if ((yield* Clock.currentTimeMillis) >= untilMs) return { ...of(id, sync?.doneAt), state: "asked" as const, differences: [] }
+          if ((yield* SteadyTime.nowMs) >= untilMs) return { ...of(id, sync?.doneAt), state: "asked" as const, differences: [] }
           yield* Effect.sleep(lookEveryMs)
         }
       })

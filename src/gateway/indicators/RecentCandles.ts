@@ -1,8 +1,9 @@
-import { Clock, Effect, Hash } from "effect"
+import { Effect, Hash } from "effect"
 import type * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import type { Candles, History } from "../history/History.ts"
 import * as Metrics from "../shared/Metrics.ts"
 
@@ -55,7 +56,7 @@ export const make = (history: Pick<History, "candles">, limit: number = candlesM
       const { fromMs, toMs } = span
       const id = `${instrument.exchange} ${instrument.tradingsymbol} ${interval.short}`
       const begun = generation
-      const nowMs = yield* Clock.currentTimeMillis
+      const nowMs = yield* SteadyTime.nowMs
       const kept = charts.get(id)
       const newest = kept?.candles.at(-1)
       const isUsable = kept !== undefined && kept.fromMs <= fromMs && nowMs < kept.untilMs

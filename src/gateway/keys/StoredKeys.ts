@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from "node:crypto"
 import { Clock, Effect, Layer, Option, Redacted } from "effect"
 import { User } from "../../contract/shared/Authentication.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { ApiKeyRepo } from "../../store/keys/ApiKeyRepo.ts"
 import type { StoreError } from "../../store/StoreError.ts"
 import { JetStream } from "../../streams/JetStream.ts"
@@ -18,10 +19,7 @@ export const lookEveryMs = 500
 /** A proven key is accepted without Postgres for at most this long after the last look or read of its row. A revoked key is refused within it. */
 export const unreadMsMax = 1_000
 
-/** A monotonic clock: a step of the machine's clock must not keep a revoked key alive. */
-const monotonicMs = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
-
-/** A key whose secret was checked, with its row as it was read in `generation`. `readAtMs` is monotonic. */
+/** A key whose secret was checked, with its row as it was read in `generation`. `readAtMs` is steady time: a step of the machine's clock must not keep a revoked key alive. */
 interface Proven {
   readonly row: ApiKeyRepo.Key
   readonly readAtMs: number
@@ -74,7 +72,7 @@ export const layer = Layer.scoped(
     let last: ApiKeyRepo.Ends | undefined
     /** Looks for ended keys. True if one has ended since the previous look, however long ago that was. */
     const look = Effect.gen(function* () {
-      const beganMs = yield* monotonicMs
+      const beganMs = yield* SteadyTime.nowMs
       const found = yield* repo.endedSince(last?.at)
       const isNews = found.keyIds.some((keyId) => last?.keyIds.includes(keyId) !== true)
       last = found
@@ -122,7 +120,7 @@ export const layer = Layer.scoped(
           const name = nameOf(text)
           if (wrong.has(name)) return Option.none()
           const nowMs = yield* Clock.currentTimeMillis
-          const atMs = yield* monotonicMs
+          const atMs = yield* SteadyTime.nowMs
           const known = proven.get(name)
           const row = known !== undefined && isFresh(known, atMs) ? known.row : yield* read(text, parts, name, known, atMs)
           return row !== undefined && row.revokedAt === null && row.expiresAt.getTime() > nowMs ? Option.some(userOf(row)) : Option.none()

@@ -3,9 +3,10 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Cause, Clock, Config, Duration, Effect, Layer, MetricLabel } from "effect"
+import { Cause, Config, Duration, Effect, Layer, MetricLabel } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as RequestId from "../../contract/shared/RequestId.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import { RateLimited } from "../shared/RateLimits.ts"
 import { Route } from "../shared/Route.ts"
@@ -98,7 +99,7 @@ const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { b
           const requestId = RequestId.of(request.headers["x-request-id"])
           const path = request.url.split("?", 1)[0] ?? ""
           const route = templateOf(request.method, request.url)
-          const startedMs = yield* Clock.currentTimeMillis
+          const startedMs = yield* SteadyTime.nowMs
           const answer = isOtherPaths(request.method, path)
             ? otherMethod(allowed(path))
             : Effect.flatMap(RequestBody.read(request, body), (whole) =>
@@ -111,13 +112,13 @@ const make = (api: HttpApi.HttpApi.Any, others: ReadonlyArray<`/${string}`>, { b
             Effect.map(HttpServerResponse.setHeaders({ "x-request-id": requestId, "x-content-type-options": "nosniff" })),
             Effect.tap((response) =>
               Effect.gen(function* () {
-                const tookMs = (yield* Clock.currentTimeMillis) - startedMs
+                const tookMs = (yield* SteadyTime.nowMs) - startedMs
                 const method = methods.find((known) => known === request.method) ?? "other"
                 const labels = { method, route }
                 Metrics.httpRequests.unsafeUpdate(1, labelsOf({ ...labels, status: String(response.status) }))
                 Metrics.httpDuration.unsafeUpdate(tookMs / 1000, labelsOf(labels))
                 yield* Effect.logInfo("request").pipe(
-                  Effect.annotateLogs({ method: request.method, path, status: response.status, took_ms: tookMs })
+                  Effect.annotateLogs({ method: request.method, path, status: response.status, took_ms: Math.round(tookMs) })
                 )
               })
             ),

@@ -1,5 +1,6 @@
 import { type Clock, Duration } from "effect"
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JSONWebKeySet, type JWTHeaderParameters, type JWTVerifyGetKey } from "jose"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import * as Metrics from "./Metrics.ts"
 
 /** Keys older than this are fetched again. */
@@ -35,8 +36,7 @@ const fetchKeys = async (url: URL): Promise<JWTVerifyGetKey> => {
  * All callers share one fetch, and a fetch that failed counts for the pause before the next one.
  */
 export const make = ({ url, cooldownMs, staleMsMax }: Settings, clock: Clock.Clock, failed: (cause: unknown) => void): JWTVerifyGetKey => {
-  // A clock that never steps back.
-  const nowMs = () => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
+  const nowMs = () => SteadyTime.unsafeNowMs(clock)
   let known: { readonly keys: JWTVerifyGetKey; readonly atMs: number } | undefined
   let triedMs = Number.NEGATIVE_INFINITY
   let running: Promise<void> | undefined

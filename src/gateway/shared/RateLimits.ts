@@ -1,5 +1,6 @@
-import { Clock, Config, Data, Duration, Effect, Option } from "effect"
+import { Config, Data, Duration, Effect, Option } from "effect"
 import type * as Access from "../../domain/access/Access.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { Redis } from "../../store/Redis.ts"
 import * as Metrics from "./Metrics.ts"
 
@@ -97,7 +98,7 @@ export class RateLimits extends Effect.Service<RateLimits>()("gateway/shared/Rat
         Effect.gen(function* () {
           const limit = limitOf(need)
           if (limit === 0 || isExempt(route)) return
-          const nowMs = yield* Clock.currentTimeMillis
+          const nowMs = yield* SteadyTime.nowMs
           const name = `tarang:rate:${JSON.stringify([userId, method, route])}`
           const own = local(name, nowMs)
           // If this process alone has counted too many requests, it need not ask Redis.

@@ -1,5 +1,6 @@
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type { Since } from "../../contract/sockets/SocketMessages.ts"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import type { Reached } from "../views/Views.ts"
 
 /** How long a gateway that has just started, or is behind another one, may take to reach the client's position. */
@@ -9,11 +10,11 @@ const pollMs = 20
 /** Waits until the stream has been read up to the client's position, or is another stream. Returns false on a timeout. */
 export const isReached = (at: () => Reached, since: Since): Effect.Effect<boolean> =>
   Effect.gen(function* () {
-    const untilMs = (yield* Clock.currentTimeMillis) + reachMsMax
+    const untilMs = (yield* SteadyTime.nowMs) + reachMsMax
     while (true) {
       const { epoch, seq } = at()
       if (seq !== undefined && (epoch !== since.epoch || seq >= since.seq)) return true
-      if ((yield* Clock.currentTimeMillis) > untilMs) return false
+      if ((yield* SteadyTime.nowMs) > untilMs) return false
       yield* Effect.sleep(pollMs)
     }
   })

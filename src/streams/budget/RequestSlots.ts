@@ -3,8 +3,9 @@
  * removes the key one second after its last write. So the machines' clocks do not matter, and the slots of a process that died are free
  * after a second.
  */
-import { Clock, Config, Effect, Option, Ref } from "effect"
+import { Config, Effect, Option, Ref } from "effect"
 import { type KV, StorageType } from "nats"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { isConflict, JetStream, NatsError } from "../JetStream.ts"
 import * as Subject from "../Subject.ts"
 
@@ -77,10 +78,10 @@ export const make = Effect.gen(function* () {
     }).pipe(forgetting)
   const take = (wish: Wish): Effect.Effect<Taken> =>
     Effect.gen(function* () {
-      const beganMs = yield* Clock.currentTimeMillis
+      const beganMs = yield* SteadyTime.nowMs
       while (true) {
         const key = yield* once(wish)
-        const waitedMs = (yield* Clock.currentTimeMillis) - beganMs
+        const waitedMs = (yield* SteadyTime.nowMs) - beganMs
         if (key !== undefined) return { _tag: "Slot", key, waitedMs } as const
         if (waitedMs >= wish.waitMsMax) return { _tag: "Full" } as const
         yield* Effect.sleep(lookEveryMs)

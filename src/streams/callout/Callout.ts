@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { Clock, Config, Effect, Either, FiberSet, Mailbox, Option, Redacted, Schedule, Schema } from "effect"
 import { connect, createInbox, Events, type Msg, type NatsConnection } from "nats"
+import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { clientOptions, connectFailed } from "../JetStream.ts"
 import * as Metrics from "../Metrics.ts"
 import { Census, nameOf, partsOf } from "./Census.ts"
@@ -84,7 +85,7 @@ const answering = (nc: NatsConnection, door: Door, census: Census, { perOwnerMax
         if (Either.isLeft(question)) return yield* Effect.logWarning("a question of the NATS server cannot be read", question.left)
         const nowMs = yield* Clock.currentTimeMillis
         const isBusy = (yield* FiberSet.size(fibers)) > loginsMax
-        const result = isBusy ? Either.left("too many logins at once") : yield* decide(question.right, nowMs)
+        const result = isBusy ? Either.left("too many logins at once") : yield* decide(question.right, yield* SteadyTime.nowMs)
         Metrics.natsLogins(Either.isRight(result) ? "admitted" : "refused")
         // The server logs each refusal with its reason.
         if (Either.isRight(result)) yield* Effect.logInfo("nats user admitted").pipe(Effect.annotateLogs({ name: result.right.name }))
@@ -140,7 +141,7 @@ const looking = (nc: NatsConnection, door: Door, census: Census, { pageMax, soon
           const owner = door.ownerOf(given)
           return owner === undefined ? [] : [{ owner, login }]
         })
-        census.page(server.id, offset === 0, held, yield* Clock.currentTimeMillis)
+        census.page(server.id, offset === 0, held, yield* SteadyTime.nowMs)
         Metrics.natsUsers(census.total)
         const ended = yield* door.ended(new Set(parts.map(({ given }) => given)))
         for (const [nth, { cid }] of connections.entries()) {

@@ -7,7 +7,7 @@ export const partsOf = (name: string): { readonly given: string; readonly login:
   return { given, login }
 }
 
-/** The connections of one server by owner, as it reported them at `atMs`. */
+/** The connections of one server by owner, as it reported them at `atMs`. Times are of a clock that never steps. */
 interface Count {
   readonly atMs: number
   readonly byOwner: ReadonlyMap<string, number>

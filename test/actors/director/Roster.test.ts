@@ -27,7 +27,7 @@ const replaced = new Replaced({ key: "director.1" })
 describe("Roster", () => {
   const position = { recordCreatedMs: 1, seq: 1 }
   const settled = (roster: Roster.Roster, keys: ReadonlyArray<string>, atMs: number) => {
-    const clock = Object.assign(Clock.make(), { currentTimeMillis: Effect.succeed(atMs) })
+    const clock = Object.assign(Clock.make(), { unsafeCurrentTimeNanos: () => BigInt(atMs) * 1_000_000n })
     return Effect.withClock(roster.settle(new Map(keys.map((key) => [key, ""]))), clock)
   }
 

@@ -89,7 +89,7 @@ describe("TickerSession", () => {
     const signedIn = { state: "signed_in", is_automatic: false, token_dies_at: null, required_since: null, detail: null } as const
     const at = (nowMs: number, secondMs: number | null, source: "kite" | "simulator" = "kite") => {
       const carriers = [stats(1, [258], null), stats(2, [514], secondMs)]
-      const status = statusOf({ ...session, source }, signedIn, carriers, rules, "real", nowMs, nowMs)
+      const status = statusOf({ ...session, source }, signedIn, carriers, rules, "real", { clockMs: nowMs, steadyMs: nowMs, nowMs })
       return [status.state, ...(status.connections ?? []).map(({ state }) => state)]
     }
     // The connections are older than the session, but no data is due before trading begins.

@@ -6,6 +6,7 @@ import * as Gate from "../../../domain/orders/Gate.ts"
 import * as OrderDecider from "../../../domain/orders/OrderDecider.ts"
 import * as OrderRequest from "../../../domain/orders/OrderRequest.ts"
 import * as SquareOff from "../../../domain/orders/SquareOff.ts"
+import * as SteadyTime from "../../../loop/SteadyTime.ts"
 import { InstrumentRegistry } from "../../../store/InstrumentRegistry.ts"
 import { type Change, SquareOffRepo, type StoppedTask, type Stored } from "../../../store/orders/SquareOffRepo.ts"
 import * as TaskNames from "../../../store/orders/TaskNames.ts"
@@ -81,7 +82,7 @@ const makeFound = (desks: TaskRun.Desks) =>
         const orders = shownOf(book, ({ tag }) => status === "running" || (tag !== null && tags.has(tag)))
         const rows = yield* desks[mode].orders.positions
         const positions = SquareOff.closable(rows)
-        const nowMs = yield* Clock.currentTimeMillis
+        const nowMs = yield* SteadyTime.nowMs
         const text = JSON.stringify([orders, positions])
         const before = seen.get(stopId)
         const now = before?.text === text ? before : { text, sinceMs: nowMs }
