@@ -1,14 +1,14 @@
 import { Config, Effect, type Scope } from "effect"
-import * as Backpressure from "../domain/market/Backpressure.ts"
+import type * as Backpressure from "../domain/market/Backpressure.ts"
 import type * as FrameHeader from "../domain/record/FrameHeader.ts"
 import * as SteadyTime from "../loop/SteadyTime.ts"
 import { nextTurn } from "../loop/Turn.ts"
 import type { Interruption } from "./frames/Breaks.ts"
 import { bufferBytesMaxDefault, Lanes } from "./frames/Lanes.ts"
 import { Peers } from "./frames/Peers.ts"
+import { Pressure } from "./frames/Pressure.ts"
 import { type Sender, SendWindow } from "./frames/SendWindow.ts"
 import { JetStream } from "./JetStream.ts"
-import * as Metrics from "./Metrics.ts"
 import * as Subjects from "./Subjects.ts"
 
 const resendCheckMs = 500
@@ -87,11 +87,6 @@ class Pacer {
   }
 }
 
-const logPressure = (account: string, level: Backpressure.Level, { bufferedBytes, lagMs }: Backpressure.Load, dropped: number) =>
-  (level === "HEALTHY" ? Effect.logInfo("the record takes everything again") : Effect.logWarning("the record is behind")).pipe(
-    Effect.annotateLogs({ account, level, buffered_bytes: bufferedBytes, lag_ms: lagMs, dropped })
-  )
-
 /** Waits until everything is acknowledged, within its limits. Returns the number of packets that are not. */
 const drain = (window: SendWindow, lanes: Lanes, { isConnected, nc }: Pick<JetStream, "isConnected" | "nc">) =>
   Effect.gen(function* () {
@@ -153,40 +148,15 @@ export const make = (
       (subscription) => Effect.sync(() => subscription.unsubscribe())
     )
     yield* Effect.addFinalizer(() => Effect.sync(() => pacer.stop()))
-    let pressure: Backpressure.Level = "HEALTHY"
-    let lagMs = 0
-    let droppedBefore = 0
-    Metrics.frameLagMs(account, lagMs)
-    Metrics.backpressureLevel(account, Backpressure.levels.indexOf(pressure))
-    const look = () => {
-      const { dropped } = window.totals
-      lagMs = window.lagMs(!lanes.isEmpty())
-      const load: Backpressure.Load = {
-        bufferedBytes: lanes.bufferedBytes,
-        bufferedBytesMax: roomBytes,
-        isWindowFull: !window.hasRoom(),
-        lagMs,
-        dropped: dropped - droppedBefore
-      }
-      const before = pressure
-      pressure = Backpressure.next(before, load)
-      droppedBefore = dropped
-      Metrics.frameLagMs(account, lagMs)
-      Metrics.backpressureLevel(account, Backpressure.levels.indexOf(pressure))
-      if (pressure === before) return Effect.void
-      pressureChanged()
-      return logPressure(account, pressure, load, dropped)
-    }
+    const pressure = new Pressure(window, lanes, roomBytes, pressureChanged)
     // After a delay of this process the acknowledgements wait in the kernel: it must not blame the sink for them.
-    yield* Effect.zipRight(
-      nextTurn,
-      Effect.suspend(() => {
-        window.resendDue()
-        Metrics.framesOutstanding(account, window.openFrames)
-        Metrics.frameBufferBytes(account, lanes.bufferedBytes)
-        return look()
-      })
-    ).pipe(Effect.delay(resendCheckMs), Effect.forever, Effect.forkScoped)
+    yield* nextTurn.pipe(
+      Effect.zipRight(Effect.sync(() => window.resendDue())),
+      Effect.zipRight(pressure.look),
+      Effect.delay(resendCheckMs),
+      Effect.forever,
+      Effect.forkScoped
+    )
     yield* onConnection((isUp) => {
       window.connected(isUp)
       if (!lanes.isEmpty()) pacer.arm()
@@ -223,6 +193,12 @@ export const make = (
         pacer.arm()
       },
       drain: drain(window, lanes, { isConnected, nc }),
-      stats: () => ({ ...window.totals, open: window.openFrames, pressure, lagMs, bufferedBytes: lanes.bufferedBytes })
+      stats: () => ({
+        ...window.totals,
+        open: window.openFrames,
+        pressure: pressure.level,
+        lagMs: pressure.lagMs,
+        bufferedBytes: lanes.bufferedBytes
+      })
     }
   })
