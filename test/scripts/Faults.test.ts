@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
 import { untilStopped } from "../TestBackends.ts"
-import { assertNothingLost, follow, healMsMax, healthUntil, isWell, type Name, names, pidOf, type Report, write } from "./Programs.ts"
-import { beginWith, gone, pids, startMsMax, until, up } from "./Started.ts"
+import { healMsMax, healthUntil, isWell, type Name, names, pidOf, type Report, underLoad } from "./Programs.ts"
+import { startMsMax, until } from "./Started.ts"
 
 /** Postgres serves each connection in a process of its own. */
 const processesOf = (name: Name): ReadonlyArray<number> => {
@@ -36,49 +36,42 @@ const isSaid: Readonly<Record<Name, (report: Report | undefined) => boolean>> = 
 describe("npm start while its programs fail one by one under load", () => {
   it(
     "BE-DB-05 each is frozen and resumed, and each is stopped and started again: /health shows it, and nothing acknowledged is lost or doubled",
-    async () => {
-      const one = beginWith({ RATE_LIMIT_WRITES: "0" }, "--user", "u1", "--rate", "5")
-      const run = await up(one)
-      const client = follow(run)
-      const writer = write(run)
-      const goesOn = async (what: string) => {
-        await healthUntil(run, `well after ${what}`, isWell)
-        const [ticks, written] = [client.ticks(), writer.acknowledged.size]
-        await until(`ticks go on after ${what}`, healMsMax, () => client.ticks() > ticks)
-        await until(`strategies are written after ${what}`, healMsMax, () => writer.acknowledged.size > written)
-      }
-      await goesOn("the start")
-      for (const name of names) {
-        const thaw = freeze(name)
-        try {
-          await healthUntil(run, `/health says that ${name} is frozen`, isSaid[name])
-        } finally {
-          thaw()
+    () =>
+      underLoad(async ({ one, run, client, writer }) => {
+        const goesOn = async (what: string) => {
+          await healthUntil(run, `well after ${what}`, isWell)
+          const [ticks, written] = [client.ticks(), writer.acknowledged.size]
+          await until(`ticks go on after ${what}`, healMsMax, () => client.ticks() > ticks)
+          await until(`strategies are written after ${what}`, healMsMax, () => writer.acknowledged.size > written)
         }
-        await goesOn(`${name} was frozen`)
-      }
-      assert.notInclude(one.text(), "Starting it again", "a program that is frozen is not started again")
-      for (const name of names) {
-        // Postgres ends its connections only at this signal.
-        process.kill(pidOf(name), name === "Postgres" ? "SIGINT" : "SIGTERM")
-        await until(`${name} is started again`, healMsMax, () => one.text().includes(`${name} runs again on port`))
-        await goesOn(`${name} was stopped`)
-        const report = await healthUntil(
-          run,
-          `the restart of ${name}`,
-          (now) => now?.restarts.some((found) => found.name === name) === true
-        )
-        assert.match(report?.restarts.find((found) => found.name === name)?.reason ?? "", /^(ended with code|was killed by SIG(TERM|INT))/)
-        assert.strictEqual(report?.status, "degraded")
-      }
-      await writer.end()
-      client.end()
-      await assertNothingLost(run, client, writer)
-      const running = pids()
-      one.child.kill("SIGTERM")
-      assert.strictEqual(await one.exit, 0)
-      await gone(running)
-    },
+        await goesOn("the start")
+        for (const name of names) {
+          const thaw = freeze(name)
+          try {
+            await healthUntil(run, `/health says that ${name} is frozen`, isSaid[name])
+          } finally {
+            thaw()
+          }
+          await goesOn(`${name} was frozen`)
+        }
+        assert.notInclude(one.text(), "Starting it again", "a program that is frozen is not started again")
+        for (const name of names) {
+          // Postgres ends its connections only at this signal.
+          process.kill(pidOf(name), name === "Postgres" ? "SIGINT" : "SIGTERM")
+          await until(`${name} is started again`, healMsMax, () => one.text().includes(`${name} runs again on port`))
+          await goesOn(`${name} was stopped`)
+          const report = await healthUntil(
+            run,
+            `the restart of ${name}`,
+            (now) => now?.restarts.some((found) => found.name === name) === true
+          )
+          assert.match(
+            report?.restarts.find((found) => found.name === name)?.reason ?? "",
+            /^(ended with code|was killed by SIG(TERM|INT))/
+          )
+          assert.strictEqual(report?.status, "degraded")
+        }
+      }),
     startMsMax + 12 * healMsMax
   )
 })

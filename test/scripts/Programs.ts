@@ -7,11 +7,11 @@ import { connect } from "nats"
 import WebSocket from "ws"
 import { postgresFolder } from "../../scripts/lib/backends.mjs"
 import { readRecord } from "../platform/Record.ts"
-import { api, dataFolder, type Run } from "./Started.ts"
+import { api, beginWith, dataFolder, gone, pids, type Run, up } from "./Started.ts"
 
 export const healMsMax = 90_000
 /** Each program's name in `/health`, and the file with its process id. */
-export const programs = {
+const programs = {
   Redis: () => join(dataFolder(), "redis/redis.pid"),
   Postgres: () => join(postgresFolder(dataFolder()), "postgres/postmaster.pid"),
   NATS: () => join(dataFolder(), "nats/nats.pid"),
@@ -39,7 +39,7 @@ export interface Report {
 const answerMsMax = 2_000
 
 /** /health, or undefined while there is no answer. */
-export const health = async (run: Run): Promise<Report | undefined> => {
+const health = async (run: Run): Promise<Report | undefined> => {
   try {
     return (await (await fetch(`${run.gateway_url}/health`, { signal: AbortSignal.timeout(answerMsMax) })).json()) as Report
   } catch {
@@ -68,7 +68,7 @@ interface Place {
   readonly row: number
 }
 /** A client of ticks that reconnects when its connection ends, and asks for what it missed, like the typed client. */
-export const follow = (run: Run) => {
+const follow = (run: Run) => {
   const ticks: Array<Place> = []
   let gaps = 0
   let ends = 0
@@ -105,7 +105,7 @@ export const follow = (run: Run) => {
 
 const writeEveryMs = 200
 /** A client that creates one strategy after the other, whatever the answer. */
-export const write = (run: Run) => {
+const write = (run: Run) => {
   const acknowledged = new Map<number, string>()
   let refused = 0
   let isOver = false
@@ -150,7 +150,7 @@ const recordOf = async (run: Run) => {
  * Checks that nothing acknowledged was lost or doubled: strategies, frames of the record (each account numbers its frames), and ticks that a
  * client got from the record. The broker was one of the programs that failed, so the record and the client have interruptions.
  */
-export const assertNothingLost = async (run: Run, client: ReturnType<typeof follow>, writer: ReturnType<typeof write>) => {
+const assertNothingLost = async (run: Run, client: ReturnType<typeof follow>, writer: ReturnType<typeof write>) => {
   const strategies = await strategiesOf(run)
   const byId = new Map(strategies)
   assert.isAbove(writer.acknowledged.size, 0)
@@ -169,4 +169,30 @@ export const assertNothingLost = async (run: Run, client: ReturnType<typeof foll
   // While the broker is away no packets come. The record says from when to when, and so does the client's connection.
   assert.isAbove(record.breaks, 0)
   assert.isAbove(client.gaps(), 0)
+}
+
+/**
+ * Runs `npm start` while one client follows ticks and another writes strategies, and does something to the programs. Then the platform stops,
+ * and nothing acknowledged may be lost or doubled.
+ */
+export const underLoad = async (
+  act: (load: {
+    readonly one: ReturnType<typeof beginWith>
+    readonly run: Run
+    readonly client: ReturnType<typeof follow>
+    readonly writer: ReturnType<typeof write>
+  }) => Promise<void>
+) => {
+  const one = beginWith({ RATE_LIMIT_WRITES: "0" }, "--user", "u1", "--rate", "5")
+  const run = await up(one)
+  const client = follow(run)
+  const writer = write(run)
+  await act({ one, run, client, writer })
+  await writer.end()
+  client.end()
+  await assertNothingLost(run, client, writer)
+  const running = pids()
+  one.child.kill("SIGTERM")
+  assert.strictEqual(await one.exit, 0)
+  await gone(running)
 }

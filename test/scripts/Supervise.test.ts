@@ -4,46 +4,36 @@ import { assert, describe, it } from "@effect/vitest"
 import { inject } from "vitest"
 import { isAlive } from "../../scripts/lib/children.mjs"
 import { supervise } from "../../scripts/lib/supervise.mjs"
-import { assertNothingLost, follow, healMsMax, healthUntil, isWell, names, pidOf, write } from "./Programs.ts"
-import { begin, beginWith, gone, pids, startMsMax, stopMsMax, until, up } from "./Started.ts"
+import { healMsMax, healthUntil, isWell, names, pidOf, underLoad } from "./Programs.ts"
+import { begin, gone, pids, startMsMax, stopMsMax, until, up } from "./Started.ts"
 
 describe("npm start keeps its programs running", () => {
   it(
     "BE-DB-05 restarts each killed program on its port with its data; terminal, health and clients notice it, and nothing acknowledged is lost or doubled",
-    async () => {
-      const one = beginWith({ RATE_LIMIT_WRITES: "0" }, "--user", "u1", "--rate", "5")
-      const run = await up(one)
-      const client = follow(run)
-      const writer = write(run)
-      for (const name of names) {
-        await healthUntil(run, `well before ${name} is killed`, isWell)
-        const pid = pidOf(name)
-        process.kill(pid, "SIGKILL")
-        await until(`${name} is started again`, healMsMax, () => one.text().includes(`${name} runs again on port`))
-        assert.include(one.text(), `${name} was killed by SIGKILL. Starting it again on port `)
-        const report = await healthUntil(
-          run,
-          `${name} is back`,
-          (now) => isWell(now) && now?.restarts.some((found) => found.name === name && found.up_at !== null) === true
-        )
-        const said = report?.restarts.find((found) => found.name === name)
-        assert.strictEqual(said?.reason, "was killed by SIGKILL")
-        assert.strictEqual(report?.status, "degraded")
-        assert.include(report?.reason ?? "", `${name} was killed by SIGKILL at `)
-        assert.notStrictEqual(pidOf(name), pid)
-        const seen = client.ticks()
-        await until(`ticks go on after ${name}`, healMsMax, () => client.ticks() > seen)
-      }
-      await writer.end()
-      assert.isAbove(writer.refused(), 0, "what was not written was refused")
-      assert.isAbove(client.ends(), 0, "the client's connection ended with the platform")
-      client.end()
-      await assertNothingLost(run, client, writer)
-      const running = pids()
-      one.child.kill("SIGTERM")
-      assert.strictEqual(await one.exit, 0)
-      await gone(running)
-    },
+    () =>
+      underLoad(async ({ one, run, client, writer }) => {
+        for (const name of names) {
+          await healthUntil(run, `well before ${name} is killed`, isWell)
+          const pid = pidOf(name)
+          process.kill(pid, "SIGKILL")
+          await until(`${name} is started again`, healMsMax, () => one.text().includes(`${name} runs again on port`))
+          assert.include(one.text(), `${name} was killed by SIGKILL. Starting it again on port `)
+          const report = await healthUntil(
+            run,
+            `${name} is back`,
+            (now) => isWell(now) && now?.restarts.some((found) => found.name === name && found.up_at !== null) === true
+          )
+          const said = report?.restarts.find((found) => found.name === name)
+          assert.strictEqual(said?.reason, "was killed by SIGKILL")
+          assert.strictEqual(report?.status, "degraded")
+          assert.include(report?.reason ?? "", `${name} was killed by SIGKILL at `)
+          assert.notStrictEqual(pidOf(name), pid)
+          const seen = client.ticks()
+          await until(`ticks go on after ${name}`, healMsMax, () => client.ticks() > seen)
+        }
+        assert.isAbove(writer.refused(), 0, "what was not written was refused")
+        assert.isAbove(client.ends(), 0, "the client's connection ended with the platform")
+      }),
     startMsMax + 6 * healMsMax
   )
 
