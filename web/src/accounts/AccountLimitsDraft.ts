@@ -1,13 +1,13 @@
 /** The limits of an account as the texts of a form, and the request that sets them. */
 import type { AccountLimits, NewAccountLimits } from "../gateway/Contract.ts"
 import * as LimitsDraft from "../limits/LimitsDraft.ts"
+import * as LotLimits from "../limits/LotLimits.ts"
 
 const { amountOf, numberOf } = LimitsDraft
 
 export const limits = {
   max_daily_loss: { name: "Loss of a day, ₹", title: "Loss of one day after charges, realised or not", kind: "rupees" },
-  max_position_lots: { name: "Lots of one instrument", title: "The largest position in one instrument, with open orders", kind: "count" },
-  max_total_lots: { name: "Lots in all", title: "All futures and options together, long or short, with open orders", kind: "count" },
+  ...LotLimits.limits,
   max_order_value: { name: "Value of an order, ₹", title: "Price times quantity of one order", kind: "rupees" },
   max_orders_per_day: { name: "Orders a day", title: "Orders that may be sent on one day", kind: "count" },
   price_band_percent: { name: "Distance of a price, %", title: "How far an order's price may be from the market", kind: "percent" },
@@ -28,8 +28,7 @@ export const of = (it: AccountLimits): Draft => LimitsDraft.of(limits, it, it.lo
 export const requestOf = (draft: Draft): NewAccountLimits => ({
   max_daily_loss: amountOf(draft.max_daily_loss),
   loss_action: draft.action === "block" || draft.action === "square_off" ? draft.action : null,
-  max_position_lots: numberOf(draft.max_position_lots),
-  max_total_lots: numberOf(draft.max_total_lots),
+  ...LotLimits.requestOf(draft),
   max_order_value: amountOf(draft.max_order_value),
   max_orders_per_day: numberOf(draft.max_orders_per_day),
   price_band_percent: amountOf(draft.price_band_percent),

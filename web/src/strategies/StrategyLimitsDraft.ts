@@ -1,13 +1,13 @@
 /** The limits of a strategy as the texts of a form, and the request that sets them. */
 import type { NewStrategyLimits, StrategyLimits } from "../gateway/Contract.ts"
 import * as LimitsDraft from "../limits/LimitsDraft.ts"
+import * as LotLimits from "../limits/LotLimits.ts"
 
 const { amountOf, numberOf } = LimitsDraft
 
 export const limits = {
   max_loss: { name: "Loss, ₹", title: "Loss of the strategy by its marks, realised and unrealised", kind: "rupees" },
-  max_position_lots: { name: "Lots of one instrument", title: "The largest position in one instrument, with open orders", kind: "count" },
-  max_total_lots: { name: "Lots in all", title: "All futures and options together, long or short, with open orders", kind: "count" },
+  ...LotLimits.limits,
   max_orders_per_day: { name: "Orders a day", title: "Orders that the strategy may send on one day", kind: "count" }
 } as const satisfies LimitsDraft.Limits<string>
 type Draft = LimitsDraft.Draft<keyof typeof limits>
@@ -24,7 +24,6 @@ export const of = (it: StrategyLimits): Draft => LimitsDraft.of(limits, it, it.a
 export const requestOf = (draft: Draft): NewStrategyLimits => ({
   max_loss: amountOf(draft.max_loss),
   action: draft.action === "square_off" ? "square_off" : "block",
-  max_position_lots: numberOf(draft.max_position_lots),
-  max_total_lots: numberOf(draft.max_total_lots),
+  ...LotLimits.requestOf(draft),
   max_orders_per_day: numberOf(draft.max_orders_per_day)
 })
