@@ -46,12 +46,15 @@ export const hasOnlyOutputs = ({ refused, definitions, end }: Folded): boolean =
 const isOwn = (strategies: StrategiesOf | undefined, message: Message): boolean =>
   strategies !== undefined && Either.getOrElse(strategies.takes(message), () => false)
 
+/** Some sequences of the record. */
+export type Sequences = Pick<ReadonlySet<number>, "has">
+
 /** Folds the items into the run's state, up to the first item that ends the run. After a throw the state is unusable. */
 export const foldBatch = <S, O extends { readonly seq: number }>(
   { decider, route, strategies }: Setup<S, O>,
   run: Run<S>,
   items: ReadonlyArray<Item>,
-  poison: ReadonlySet<number>
+  poison: Sequences
 ): Folded => {
   const folded: Folded = { outputs: [], refused: [], definitions: [] }
   const { decide } = decider()

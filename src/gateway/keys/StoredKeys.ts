@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from "node:crypto"
 import { Clock, Effect, Layer, Option, Redacted } from "effect"
 import { User } from "../../contract/shared/Authentication.ts"
+import { BoundedMap } from "../../domain/BoundedMap.ts"
 import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { ApiKeyRepo } from "../../store/keys/ApiKeyRepo.ts"
 import type { StoreError } from "../../store/StoreError.ts"
@@ -26,13 +27,6 @@ interface Proven {
   readonly generation: number
 }
 
-const remember = <V>(map: Map<string, V>, key: string, value: V): void => {
-  map.delete(key)
-  map.set(key, value)
-  const [oldest] = map.keys()
-  if (map.size > rememberedMax && oldest !== undefined) map.delete(oldest)
-}
-
 const away = (cause: StoreError) =>
   Effect.zipRight(Effect.logWarning("API keys cannot be read", cause), Effect.fail(new KeysUnavailable({ cause })))
 
@@ -51,8 +45,8 @@ export const layer = Layer.scoped(
     const { nc } = yield* JetStream
     const hashing = yield* Effect.makeSemaphore(hashesMax)
     const ownKey = randomBytes(32)
-    const proven = new Map<string, Proven>()
-    const wrong = new Map<string, true>()
+    const proven = new BoundedMap<string, Proven>(rememberedMax)
+    const wrong = new BoundedMap<string, true>(rememberedMax)
     const listeners = new Set<() => void>()
     let generation = 0
     const announced = yield* Effect.makeLatch(false)
@@ -104,10 +98,10 @@ export const layer = Layer.scoped(
         const isRight = isProven || (found !== undefined && (yield* hashing.withPermits(1)(KeyText.proves(parts.secret, found))))
         Metrics.apiKeyChecks(isProven ? "read" : isRight ? "hashed" : "wrong")
         if (found === undefined || !isRight) {
-          remember(wrong, nameOf(text), true)
+          wrong.renew(nameOf(text), true)
           return undefined
         }
-        remember(proven, name, { row: found, readAtMs: atMs, generation: readIn })
+        proven.renew(name, { row: found, readAtMs: atMs, generation: readIn })
         yield* Effect.catchAll(repo.used(found.keyId), (error) => Effect.logWarning("use of a key not noted", error))
         return found
       })

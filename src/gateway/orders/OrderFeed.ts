@@ -1,5 +1,6 @@
 import { Deferred, Effect, Option, Schema } from "effect"
 import type { AccountEvent } from "../../domain/accounts/AccountEvent.ts"
+import { BoundedMap } from "../../domain/BoundedMap.ts"
 import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import * as Task from "../../domain/orders/Task.ts"
 import { EventLog } from "../sockets/EventLog.ts"
@@ -25,13 +26,7 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
     const log = new EventLog()
     const waiters = new Map<string, Set<Deferred.Deferred<OrderMessage.OrderTask>>>()
     /** The tasks that ended last, oldest first. */
-    const lately = new Map<string, OrderMessage.OrderTask>()
-    const keep = (task: OrderMessage.OrderTask): void => {
-      lately.delete(task.task_id)
-      lately.set(task.task_id, task)
-      const [oldest] = lately.keys()
-      if (lately.size > endedMax && oldest !== undefined) lately.delete(oldest)
-    }
+    const lately = new BoundedMap<string, OrderMessage.OrderTask>(endedMax)
     const topic = (account: string) => `orders ${account}`
     const publish = (account: string, seq: number, message: object): void => {
       const text = JSON.stringify({ ...message, epoch: log.epoch, seq })
@@ -64,7 +59,7 @@ export class OrderFeed extends Effect.Service<OrderFeed>()("gateway/orders/Order
       task: (task: OrderMessage.OrderTask, seq: number): void => {
         publish(task.account_id, seq, { type: "task", data: encodeTask(task) })
         if (!Task.hasEnded(task)) return
-        keep(task)
+        lately.renew(task.task_id, task)
         for (const deferred of waiters.get(task.task_id) ?? []) Deferred.unsafeDone(deferred, Effect.succeed(task))
       },
       account: (event: AccountEvent, seq: number): void => {

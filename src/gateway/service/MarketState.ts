@@ -1,12 +1,13 @@
 import { Config, Effect, Either, Option } from "effect"
 import type { SimulatedMarket } from "../../broker/SimulatedMarket.ts"
 import type { MarketState } from "../../contract/service/HealthReport.ts"
+import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as Hours from "../../domain/rules/Hours.ts"
 import type * as RuleSet from "../../domain/rules/RuleSet.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import { Bridge } from "../bridge/Bridge.ts"
-import type { Heard } from "../views/TickerView.ts"
+import type { Heard } from "../views/StatusView.ts"
 import { Views } from "../views/Views.ts"
 
 /** A live market without a tick for this long counts as closed. */
@@ -55,7 +56,7 @@ export const make = (hasSimulator: boolean) =>
       const quietMs = performance.now() - Math.max(views.news.atMs, startedMs)
       return quietMs < (isOut ? settledAfterMs : unstreamedAfterMs) ? "running" : "ended"
     }
-    const stateOfMarket = (heard: ReadonlyArray<Heard>, simulated: Option.Option<SimulatedMarket>): MarketState => {
+    const stateOfMarket = (heard: ReadonlyArray<Heard<TickerStatus>>, simulated: Option.Option<SimulatedMarket>): MarketState => {
       if (marketMode !== "live" && hasSimulator) {
         return Option.match(simulated, { onNone: () => "closed" as const, onSome: stateOfSimulated })
       }

@@ -6,6 +6,7 @@ import { Authentication, User } from "../../contract/shared/Authentication.ts"
 import { Text } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as Access from "../../domain/access/Access.ts"
+import { BoundedMap } from "../../domain/BoundedMap.ts"
 import * as Caller from "../../store/owners/Caller.ts"
 import * as AccountRights from "./AccountRights.ts"
 import * as IssuerKeys from "./IssuerKeys.ts"
@@ -72,7 +73,7 @@ type Verify = (token: string) => Promise<{ readonly payload: JWTPayload }>
  * the request waits for that thread. Only hashes of tokens are remembered, so that no token stays in memory.
  */
 const once = (verify: Verify): Verify => {
-  const known = new Map<string, { readonly payload: JWTPayload; readonly endsAtMs: number }>()
+  const known = new BoundedMap<string, { readonly payload: JWTPayload; readonly endsAtMs: number }>(knownMax)
   return async (token) => {
     const hash = createHash("sha256").update(token).digest("base64")
     const found = known.get(hash)
@@ -80,8 +81,6 @@ const once = (verify: Verify): Verify => {
     known.delete(hash)
     const { payload } = await verify(token)
     known.set(hash, { payload, endsAtMs: Number(payload.exp) * 1_000 })
-    const [oldest] = known.keys()
-    if (known.size > knownMax && oldest !== undefined) known.delete(oldest)
     return { payload }
   }
 }

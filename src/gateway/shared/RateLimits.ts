@@ -1,5 +1,6 @@
 import { Config, Data, Duration, Effect, Option } from "effect"
 import type * as Access from "../../domain/access/Access.ts"
+import { BoundedMap } from "../../domain/BoundedMap.ts"
 import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { Redis } from "../../store/Redis.ts"
 import * as Metrics from "./Metrics.ts"
@@ -37,15 +38,12 @@ interface Counted {
 
 /** Counts in this process. A window begins with its first request. */
 const makeLocal = (windowMs: number) => {
-  const windows = new Map<string, Window>()
+  const windows = new BoundedMap<string, Window>(windowsMax)
   return (name: string, nowMs: number): Counted => {
     let window = windows.get(name)
     if (window === undefined || window.endsAtMs <= nowMs) {
-      windows.delete(name)
       window = { endsAtMs: nowMs + windowMs, count: 0 }
-      windows.set(name, window)
-      const [oldest] = windows.keys()
-      if (windows.size > windowsMax && oldest !== undefined) windows.delete(oldest)
+      windows.renew(name, window)
       Metrics.rateWindows.unsafeUpdate(windows.size, [])
     }
     window.count++

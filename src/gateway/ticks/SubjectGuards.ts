@@ -1,3 +1,4 @@
+import { BoundedMap } from "../../domain/BoundedMap.ts"
 import * as FrameGuard from "../../domain/market/FrameGuard.ts"
 import type * as FrameHeader from "../../domain/record/FrameHeader.ts"
 
@@ -34,12 +35,10 @@ const lostOf = ({ state, holes }: Guard, nowMs: number): number => {
 
 /** Detects frames that their publisher sent twice, and frames that never came, subject by subject. */
 export const make = (): SubjectGuards => {
-  const guards = new Map<string, Guard>()
+  const guards = new BoundedMap<string, Guard>(subjectsMax)
   const guardOf = (subject: string): Guard => {
     const known = guards.get(subject)
     if (known !== undefined) return known
-    const oldest = guards.size >= subjectsMax ? guards.keys().next().value : undefined
-    if (oldest !== undefined) guards.delete(oldest)
     const guard: Guard = { state: FrameGuard.make(), holes: [], reported: 0 }
     guards.set(subject, guard)
     return guard

@@ -1,3 +1,4 @@
+import { BoundedMap } from "../../domain/BoundedMap.ts"
 import type { Break } from "../../domain/record/Break.ts"
 
 /** One interruption of what an account streams, over all underlyings that it touches. */
@@ -19,7 +20,7 @@ const keyOf = ({ account, cause, from }: Break): string => `${account} ${cause} 
 
 /** The newest interruptions of the record. */
 export class BreakView {
-  readonly #known = new Map<string, Interruption>()
+  readonly #known = new BoundedMap<string, Interruption>(interruptionsMax)
 
   /** Returns the interruption when this break is its first, or ends it; further underlyings of a known one are no news. */
   apply(message: Break): Interruption | undefined {
@@ -38,7 +39,6 @@ export class BreakView {
       packets: before === undefined ? packets : before.packets === null || added === null ? null : before.packets + added
     }
     this.#known.set(key, next)
-    for (const oldest of this.#known.keys()) if (this.#known.size > interruptionsMax) this.#known.delete(oldest)
     return before === undefined || (before.to === null && next.to !== null) ? next : undefined
   }
 

@@ -1,3 +1,4 @@
+import { BoundedMap } from "../../domain/BoundedMap.ts"
 import type { IndicatorValue } from "../../domain/indicators/IndicatorMessage.ts"
 
 export interface Valued {
@@ -11,18 +12,14 @@ export const valuesMax = 50_000
 
 /** The newest value of every streamed indicator, by its subject. */
 export class IndicatorView {
-  readonly #values = new Map<string, Valued>()
+  readonly #values = new BoundedMap<string, Valued>(valuesMax)
 
   find(subject: string): Valued | undefined {
     return this.#values.get(subject)
   }
 
   apply(subject: string, valued: Valued): void {
-    this.#values.delete(subject)
-    this.#values.set(subject, valued)
-    if (this.#values.size <= valuesMax) return
-    const oldest = this.#values.keys().next().value
-    if (oldest !== undefined) this.#values.delete(oldest)
+    this.#values.renew(subject, valued)
   }
 
   clear(): void {

@@ -1,26 +1,19 @@
 import type { ProcessHealth } from "../../domain/accounts/ProcessHealth.ts"
-
-export interface HeardProcess {
-  readonly status: ProcessHealth
-  /** When NATS stored it, UNIX ms by the server's clock. */
-  readonly atMs: number
-}
+import { BoundedMap } from "../../domain/BoundedMap.ts"
+import type { Heard } from "./StatusView.ts"
 
 /** More than the processes of any cluster. Without a limit, messages with foreign names of processes could fill the memory. */
 export const processesMax = 256
 
 /** The newest report of every process of actors. */
 export class ProcessView {
-  readonly #heard = new Map<string, HeardProcess>()
+  readonly #heard = new BoundedMap<string, Heard<ProcessHealth>>(processesMax)
 
   apply(status: ProcessHealth, atMs: number): void {
-    this.#heard.delete(status.process)
-    this.#heard.set(status.process, { status, atMs })
-    const [oldest] = this.#heard.keys()
-    if (this.#heard.size > processesMax && oldest !== undefined) this.#heard.delete(oldest)
+    this.#heard.renew(status.process, { status, atMs })
   }
 
-  all(): ReadonlyArray<HeardProcess> {
+  all(): ReadonlyArray<Heard<ProcessHealth>> {
     return [...this.#heard.values()]
   }
 

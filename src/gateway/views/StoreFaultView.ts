@@ -1,3 +1,4 @@
+import { BoundedMap } from "../../domain/BoundedMap.ts"
 import type { StoreFaults } from "../../domain/StoreFaults.ts"
 
 type Fault = StoreFaults["faults"][number]
@@ -9,16 +10,12 @@ const processesMax = 256
 
 /** The streams that NATS does not store, as the processes that publish there report them. */
 export class StoreFaultView {
-  readonly #byProcess = new Map<string, { readonly faults: ReadonlyArray<Fault>; readonly atMs: number }>()
+  readonly #byProcess = new BoundedMap<string, { readonly faults: ReadonlyArray<Fault>; readonly atMs: number }>(processesMax)
 
   /** `nowMs` is this process's monotonic time. */
   apply({ faults, process }: StoreFaults, nowMs: number): void {
-    this.#byProcess.delete(process)
-    if (faults.length > 0) this.#byProcess.set(process, { faults, atMs: nowMs })
-    for (const [oldest] of this.#byProcess) {
-      if (this.#byProcess.size <= processesMax) break
-      this.#byProcess.delete(oldest)
-    }
+    if (faults.length > 0) this.#byProcess.renew(process, { faults, atMs: nowMs })
+    else this.#byProcess.delete(process)
   }
 
   /** Each stream once, with its oldest fault. */

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { BoundedMap } from "../../domain/BoundedMap.ts"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
 
 const decode = Schema.decodeSync(Mark)
@@ -23,9 +24,9 @@ interface Kept extends Marked {
 /** The newest mark of every strategy. */
 export class StrategyView {
   /** The strategy with the oldest mark comes first. */
-  readonly #marks = new Map<string, Kept>()
+  readonly #marks = new BoundedMap<string, Kept>(marksMax)
   /** The record's sequence at which a strategy ended. A mark from before may come after it. */
-  readonly #endedAt = new Map<string, number>()
+  readonly #endedAt = new BoundedMap<string, number>(endsMax)
 
   static key(owner: string, strategyId: number): string {
     return `${strategyId} ${owner}`
@@ -44,22 +45,14 @@ export class StrategyView {
     const key = StrategyView.key(owner, mark.strategy_id)
     const endedSeq = this.#endedAt.get(key)
     if (endedSeq !== undefined && mark.seq < endedSeq) return
-    this.#marks.delete(key)
-    this.#marks.set(key, { mark, seq, atMs: performance.now() })
-    if (this.#marks.size <= marksMax) return
-    const oldest = this.#marks.keys().next().value
-    if (oldest !== undefined) this.#marks.delete(oldest)
+    this.#marks.renew(key, { mark, seq, atMs: performance.now() })
   }
 
   /** The strategy ended at this sequence of the record. */
   end(owner: string, strategyId: number, endedSeq: number): void {
     const key = StrategyView.key(owner, strategyId)
     this.#marks.delete(key)
-    this.#endedAt.delete(key)
-    this.#endedAt.set(key, endedSeq)
-    if (this.#endedAt.size <= endsMax) return
-    const oldest = this.#endedAt.keys().next().value
-    if (oldest !== undefined) this.#endedAt.delete(oldest)
+    this.#endedAt.renew(key, endedSeq)
   }
 
   /** Another record counts from the beginning. */

@@ -1,16 +1,22 @@
 import { Effect } from "effect"
+import type { ExecutorStatus } from "../../domain/ExecutorStatus.ts"
+import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
+import type { WriterStatus } from "../../domain/WriterStatus.ts"
 import { BookView } from "./BookView.ts"
 import { BreakView } from "./BreakView.ts"
 import { ChainView } from "./ChainView.ts"
-import { ExecutorView } from "./ExecutorView.ts"
 import { IndicatorView } from "./IndicatorView.ts"
 import { MovementView } from "./MovementView.ts"
 import { ProcessView } from "./ProcessView.ts"
 import { ServerClock } from "./ServerClock.ts"
+import { StatusView } from "./StatusView.ts"
 import { StoreFaultView } from "./StoreFaultView.ts"
 import { StrategyView } from "./StrategyView.ts"
-import { TickerView } from "./TickerView.ts"
-import { WriterView } from "./WriterView.ts"
+
+/** The accounts file has at most a few hundred accounts. */
+const accountsMax = 1_000
+/** The program has two writers to Postgres. */
+const writersMax = 20
 
 /** How far the gateway has read a stream. `seq` is undefined until it has read the messages that existed at its start. */
 export interface Reached {
@@ -24,9 +30,10 @@ export class Views extends Effect.Service<Views>()("gateway/views/Views", {
     books: new BookView(),
     chains: new ChainView(),
     strategies: new StrategyView(),
-    tickers: new TickerView(),
-    writers: new WriterView(),
-    executors: new ExecutorView(),
+    tickers: new StatusView<TickerStatus>(({ account_id }) => account_id, accountsMax),
+    writers: new StatusView<WriterStatus>(({ name }) => name, writersMax),
+    /** Each account's executor of orders. */
+    executors: new StatusView<ExecutorStatus>(({ account_id }) => account_id, accountsMax),
     processes: new ProcessView(),
     breaks: new BreakView(),
     storeFaults: new StoreFaultView(),
