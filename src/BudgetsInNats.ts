@@ -9,6 +9,7 @@ import * as RequestSlots from "./streams/budget/RequestSlots.ts"
 import { JetStream } from "./streams/JetStream.ts"
 import { MarketClock } from "./streams/MarketClock.ts"
 import { RuleBook } from "./streams/RuleBook.ts"
+import * as LiveMessages from "./streams/reads/LiveMessages.ts"
 import * as Subjects from "./streams/Subjects.ts"
 
 /**
@@ -37,17 +38,8 @@ const limits = Effect.gen(function* () {
   const note = (account: string, forMs: number): void => {
     if (forMs > leftMs(account)) untilMs.set(account, clock.unsafeCurrentTimeMillis() + forMs)
   }
-  yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      jetStream.nc.subscribe(Subjects.Limited.filter(), {
-        callback: (error, { data }) => {
-          const limited = error === null ? Subjects.Limited.decodeEither(data) : undefined
-          if (limited !== undefined && Either.isRight(limited))
-            note(limited.right.account_id, Math.min(limited.right.for_ms, RateLimit.restsForMsMax))
-        }
-      })
-    ),
-    (subscription) => Effect.sync(() => subscription.unsubscribe())
+  yield* LiveMessages.listenTo(jetStream.nc, Subjects.Limited, ({ account_id, for_ms }) =>
+    note(account_id, Math.min(for_ms, RateLimit.restsForMsMax))
   )
   return {
     limitedForMs: leftMs,

@@ -4,6 +4,7 @@ import { Trigger } from "../domain/accounts/Triggers.ts"
 import * as SteadyTime from "../loop/SteadyTime.ts"
 import { JetStream, type NatsError } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
+import * as LiveMessages from "./reads/LiveMessages.ts"
 import * as Subjects from "./Subjects.ts"
 import * as TraceHeader from "./trace/TraceHeader.ts"
 
@@ -220,14 +221,8 @@ export const serve = <Q, A, E extends Error, R>(
       else decline(to, "too many questions are waiting")
       setWaiting()
     }
-    yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        jetStream.nc.subscribe(Subjects.Asked.at({ what: of.what }), {
-          callback: (error, { data, headers }) =>
-            error === null ? heard(data, TraceHeader.parentOf(headers?.get(TraceHeader.name) ?? "")) : undefined
-        })
-      ),
-      (subscription) => Effect.sync(() => subscription.unsubscribe())
+    yield* LiveMessages.listen(jetStream.nc, Subjects.Asked.at({ what: of.what }), ({ data, headers }) =>
+      heard(data, TraceHeader.parentOf(headers?.get(TraceHeader.name) ?? ""))
     )
     const next = Effect.gen(function* () {
       const { heardAtMs, parent, question, requestId, reply: to } = yield* waiting.take

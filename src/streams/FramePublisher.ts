@@ -9,6 +9,7 @@ import { Peers } from "./frames/Peers.ts"
 import { Pressure } from "./frames/Pressure.ts"
 import { type Sender, SendWindow } from "./frames/SendWindow.ts"
 import { JetStream } from "./JetStream.ts"
+import * as LiveMessages from "./reads/LiveMessages.ts"
 import * as Subjects from "./Subjects.ts"
 
 const resendCheckMs = 500
@@ -137,16 +138,9 @@ export const make = (
       () => Effect.sync(() => others.remove(lanes))
     )
 
-    yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        nc.subscribe(`${inbox}.*`, {
-          callback: (error, msg) => {
-            if (error === null && window.acknowledge(msg) && !lanes.isEmpty()) pacer.arm()
-          }
-        })
-      ),
-      (subscription) => Effect.sync(() => subscription.unsubscribe())
-    )
+    yield* LiveMessages.listen(nc, `${inbox}.*`, (message) => {
+      if (window.acknowledge(message) && !lanes.isEmpty()) pacer.arm()
+    })
     yield* Effect.addFinalizer(() => Effect.sync(() => pacer.stop()))
     const pressure = new Pressure(window, lanes, roomBytes, pressureChanged)
     // After a delay of this process the acknowledgements wait in the kernel: it must not blame the sink for them.

@@ -10,6 +10,7 @@ import { Outbox } from "../../store/orders/Outbox.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
+import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as OutboxRelay from "../orders/OutboxRelay.ts"
@@ -24,20 +25,10 @@ const lookEvery = "1 second"
 const refusals = Effect.gen(function* () {
   const { nc } = yield* JetStream
   const known = new Map<string, number>()
-  yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      nc.subscribe(Subjects.Ticker.filter(), {
-        callback: (error, { data }) => {
-          const status = error === null ? Subjects.Ticker.decodeEither(data) : undefined
-          if (status === undefined || Either.isLeft(status)) return
-          const { account_id, login } = status.right
-          if (login?.state === "login_required" && login.required_since !== null) known.set(account_id, Date.parse(login.required_since))
-          else known.delete(account_id)
-        }
-      })
-    ),
-    (subscription) => Effect.sync(() => subscription.unsubscribe())
-  )
+  yield* LiveMessages.listenTo(nc, Subjects.Ticker, ({ account_id, login }) => {
+    if (login?.state === "login_required" && login.required_since !== null) known.set(account_id, Date.parse(login.required_since))
+    else known.delete(account_id)
+  })
   return known as ReadonlyMap<string, number>
 })
 
@@ -104,16 +95,8 @@ const makeFarewell = Effect.gen(function* () {
   })
 })
 
-/** Opens when an account was linked, was removed, or signed in. */
-const pokes = Effect.gen(function* () {
-  const { nc } = yield* JetStream
-  const news = yield* Effect.makeLatch(true)
-  yield* Effect.acquireRelease(
-    Effect.sync(() => nc.subscribe(Subjects.Changed.at({ what: "accounts" }), { callback: () => void news.unsafeOpen() })),
-    (subscription) => Effect.sync(() => subscription.unsubscribe())
-  )
-  return Effect.zipRight(Effect.timeoutOption(news.await, lookEvery), news.close)
-})
+/** Waits until an account was linked, was removed, or signed in. */
+const pokes = Effect.flatMap(JetStream, ({ nc }) => LiveMessages.changes(nc, "accounts", lookEvery))
 
 /**
  * Looks after the sessions of all accounts: exchanges logins, announces on `acct.evt` when sessions begin and end, and keeps secrets sealed by

@@ -4,6 +4,7 @@ import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { AlertRepo, type Step } from "../../store/alerts/AlertRepo.ts"
 import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
+import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
 import * as Metrics from "../runtime/Metrics.ts"
@@ -160,16 +161,9 @@ export const make = Effect.gen(function* () {
   const all = yield* Effect.forEach(inputs, makeInput)
   return Effect.gen(function* () {
     const latches = yield* Effect.forEach(all, () => Effect.makeLatch(false))
-    yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        jetStream.nc.subscribe(Subjects.Changed.at({ what: "alerts" }), {
-          callback: () => {
-            for (const latch of latches) latch.unsafeOpen()
-          }
-        })
-      ),
-      (subscription) => Effect.sync(() => subscription.unsubscribe())
-    )
+    yield* LiveMessages.listen(jetStream.nc, Subjects.Changed.at({ what: "alerts" }), () => {
+      for (const latch of latches) latch.unsafeOpen()
+    })
     const runs = all.map((run, at) => {
       const latch = latches[at]
       return run(latch === undefined ? Effect.never : Effect.zipRight(latch.await, latch.close))

@@ -9,7 +9,7 @@ import * as StoredBars from "../../store/StoredBars.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
-import * as Subjects from "../../streams/Subjects.ts"
+import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as BrokerBars from "../market/BrokerBars.ts"
 import * as Metrics from "../runtime/Metrics.ts"
 
@@ -76,7 +76,6 @@ export const make = Effect.gen(function* () {
   const repo = yield* BackfillRepo
   const jetStream = yield* JetStream
   const step = yield* makeStep
-  const news = yield* Effect.makeLatch(true)
 
   /** How many failures in a row there are after this step. */
   const attempt = (next: BackfillRepo.Next, failures: number) =>
@@ -99,13 +98,9 @@ export const make = Effect.gen(function* () {
     }
   })
   return Effect.gen(function* () {
-    yield* Effect.acquireRelease(
-      Effect.sync(() => jetStream.nc.subscribe(Subjects.Changed.at({ what: "backfills" }), { callback: () => news.unsafeOpen() })),
-      (subscription) => Effect.sync(() => subscription.unsubscribe())
-    )
+    const news = yield* LiveMessages.changes(jetStream.nc, "backfills", lookEvery)
     while (true) {
-      yield* Effect.timeoutOption(news.await, lookEvery)
-      yield* news.close
+      yield* news
       yield* Effect.catchAll(work, (error) => Effect.logWarning("backfill waits for the database", error))
     }
   }).pipe(Effect.scoped)

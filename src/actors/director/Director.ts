@@ -12,6 +12,7 @@ import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
+import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { simulatedMarket } from "../market/InstrumentLoader.ts"
@@ -117,12 +118,7 @@ const changes = ({ nc }: Pick<JetStream, "nc">) =>
       void pokes.unsafeOffer(
         Either.match(Subjects.Changed.decodeEither(data), { onLeft: () => "-", onRight: ({ request_id }) => request_id })
       )
-    yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        nc.subscribe(Subjects.Changed.filter(), { callback: (error, msg) => error === null && poked(msg.subject, msg.data) })
-      ),
-      (subscription) => Effect.sync(() => subscription.unsubscribe())
-    )
+    yield* LiveMessages.listen(nc, Subjects.Changed.filter(), ({ data, subject }) => poked(subject, data))
     return Effect.map(
       Effect.timeoutOption(pokes.takeAll, lookEveryMs),
       Option.match({ onNone: () => "-", onSome: ([ids]) => [...new Set(ids)].join(",") || "-" })

@@ -7,6 +7,7 @@ import * as InstrumentPlacement from "../../domain/accounts/InstrumentPlacement.
 import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { JetStream, type NatsError } from "../../streams/JetStream.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
+import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as TickerSession from "../market/TickerSession.ts"
@@ -45,21 +46,11 @@ const conditions = Effect.gen(function* () {
   const clock = yield* Effect.clock
   const known = new Map<string, AccountHealth.Condition>()
   const settled = new Map<string, Readonly<Record<string, number>>>()
-  yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      nc.subscribe(Subjects.Ticker.filter(), {
-        callback: (error, { data }) => {
-          const status = error === null ? Subjects.Ticker.decodeEither(data) : undefined
-          if (status === undefined || Either.isLeft(status)) return
-          const { account_id: account } = status.right
-          const report = AccountHealth.reportOf(status.right, SteadyTime.unsafeNowMs(clock))
-          known.set(account, AccountHealth.hear(known.get(account), report))
-          settled.set(account, status.right.settled ?? {})
-        }
-      })
-    ),
-    (subscription) => Effect.sync(() => subscription.unsubscribe())
-  )
+  yield* LiveMessages.listenTo(nc, Subjects.Ticker, (status) => {
+    const report = AccountHealth.reportOf(status, SteadyTime.unsafeNowMs(clock))
+    known.set(status.account_id, AccountHealth.hear(known.get(status.account_id), report))
+    settled.set(status.account_id, status.settled ?? {})
+  })
   return { known, settled } as const
 })
 

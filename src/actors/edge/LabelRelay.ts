@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { LabelRepo } from "../../store/labels/LabelRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
+import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../runtime/Metrics.ts"
 
@@ -17,7 +18,6 @@ const lookEvery = "1 second"
 export const make = Effect.gen(function* () {
   const repo = yield* LabelRepo
   const jetStream = yield* JetStream
-  const news = yield* Effect.makeLatch(true)
 
   const relay = Effect.gen(function* () {
     while (true) {
@@ -32,14 +32,9 @@ export const make = Effect.gen(function* () {
     }
   })
   return Effect.gen(function* () {
-    const subject = Subjects.Changed.at({ what: "labels" })
-    yield* Effect.acquireRelease(
-      Effect.sync(() => jetStream.nc.subscribe(subject, { callback: () => news.unsafeOpen() })),
-      (subscription) => Effect.sync(() => subscription.unsubscribe())
-    )
+    const news = yield* LiveMessages.changes(jetStream.nc, "labels", lookEvery)
     while (true) {
-      yield* Effect.timeoutOption(news.await, lookEvery)
-      yield* news.close
+      yield* news
       yield* Effect.catchAll(relay, (error) => Effect.logWarning("events of labels not published yet", error.message))
     }
   }).pipe(Effect.scoped)

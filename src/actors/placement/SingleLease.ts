@@ -3,6 +3,7 @@ import { hostname } from "node:os"
 import { Context, Duration, Effect, Either, Option, Schema } from "effect"
 import { JetStream, NatsError } from "../../streams/JetStream.ts"
 import * as LeaseBucket from "../../streams/LeaseBucket.ts"
+import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as Subject from "../../streams/Subject.ts"
 import type { Lease } from "../runtime/Leases.ts"
 import type * as ActorGroups from "./ActorGroups.ts"
@@ -70,17 +71,10 @@ export const make = (group: ActorGroups.Name, endProcess: Effect.Effect<void>) =
         <A>(effect: Effect.Effect<A>) =>
           void Effect.runFork(Effect.provide(effect, runtime))
     )
-    yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        nc.subscribe(`$KV.${LeaseBucket.bucket}.${key}`, {
-          callback: (error, message) => {
-            const read = error === null ? decode(message.string()) : undefined
-            if (read !== undefined && Either.isRight(read) && isNewer(read.right)) runFork(replacedBy(read.right))
-          }
-        })
-      ),
-      (subscription) => Effect.sync(() => subscription.unsubscribe())
-    )
+    yield* LiveMessages.listen(nc, `$KV.${LeaseBucket.bucket}.${key}`, (message) => {
+      const read = decode(message.string())
+      if (Either.isRight(read) && isNewer(read.right)) runFork(replacedBy(read.right))
+    })
     // While NATS is away nobody else can take the key either.
     const refresh = Effect.suspend(() => (isHeld ? Effect.ignore(put({ ...me, epoch })) : Effect.void))
     yield* Effect.forkScoped(Effect.forever(Effect.delay(refresh, Duration.millis(refreshMs))))

@@ -1,5 +1,6 @@
-import { Effect, Either } from "effect"
+import { Effect } from "effect"
 import { JetStream } from "../../streams/JetStream.ts"
+import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import { Views } from "../views/Views.ts"
@@ -9,18 +10,11 @@ export const make = (caughtUp: () => void) =>
   Effect.gen(function* () {
     const { nc } = yield* JetStream
     const { storeFaults } = yield* Views
-    yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        nc.subscribe(Subjects.Store.filter(), {
-          callback: (error, message) => {
-            if (error !== null) return
-            const body = Subjects.Store.decodeEither(message.data)
-            if (Either.isRight(body)) storeFaults.apply(body.right, performance.now())
-            else Metrics.bridgeUndecodable.unsafeUpdate(1, [])
-          }
-        })
-      ),
-      (subscription) => Effect.sync(() => subscription.unsubscribe())
+    yield* LiveMessages.listenTo(
+      nc,
+      Subjects.Store,
+      (faults) => storeFaults.apply(faults, performance.now()),
+      () => Metrics.bridgeUndecodable.unsafeUpdate(1, [])
     )
     caughtUp()
     return yield* Effect.never

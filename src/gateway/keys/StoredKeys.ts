@@ -6,6 +6,7 @@ import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { ApiKeyRepo } from "../../store/keys/ApiKeyRepo.ts"
 import type { StoreError } from "../../store/StoreError.ts"
 import { JetStream } from "../../streams/JetStream.ts"
+import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { ApiKeys, KeysUnavailable } from "../shared/Auth.ts"
 import * as Metrics from "../shared/Metrics.ts"
@@ -51,17 +52,10 @@ export const layer = Layer.scoped(
     let generation = 0
     const announced = yield* Effect.makeLatch(false)
 
-    yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        nc.subscribe(Subjects.Changed.at({ what: "keys" }), {
-          callback: () => {
-            generation++
-            announced.unsafeOpen()
-          }
-        })
-      ),
-      (subscription) => Effect.sync(() => subscription.unsubscribe())
-    )
+    yield* LiveMessages.listen(nc, Subjects.Changed.at({ what: "keys" }), () => {
+      generation++
+      announced.unsafeOpen()
+    })
     let lookedAtMs = Number.NEGATIVE_INFINITY
     let last: ApiKeyRepo.Ends | undefined
     /** Looks for ended keys. True if one has ended since the previous look, however long ago that was. */

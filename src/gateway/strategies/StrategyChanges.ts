@@ -1,6 +1,7 @@
 import { Effect, Either } from "effect"
 import type { StrategyChange } from "../../contract/sockets/SocketMessages.ts"
 import { JetStream } from "../../streams/JetStream.ts"
+import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { Hub } from "../sockets/Hub.ts"
 
@@ -19,11 +20,7 @@ export class StrategyChanges extends Effect.Service<StrategyChanges>()("gateway/
       hub.event(topic(owner), JSON.stringify({ type: "strategy", strategy_id, change } satisfies StrategyChange))
       hub.flush()
     }
-    const subject = Subjects.Changed.at({ what: "strategies" })
-    yield* Effect.acquireRelease(
-      Effect.sync(() => nc.subscribe(subject, { callback: (error, message) => error === null && pass(message.data) })),
-      (subscription) => Effect.sync(() => subscription.unsubscribe())
-    )
+    yield* LiveMessages.listen(nc, Subjects.Changed.at({ what: "strategies" }), ({ data }) => pass(data))
     return { topic } as const
   })
 }) {}

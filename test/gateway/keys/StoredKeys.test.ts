@@ -48,9 +48,9 @@ const gateway = Effect.gen(function* () {
     used: () => unlessAway(() => undefined)
   } as unknown as ApiKeyRepo
   let announce = (): void => assert.fail("nobody listens")
-  const subscribe = (subject: string, { callback }: { readonly callback: () => void }) => {
+  const subscribe = (subject: string, { callback }: { readonly callback: (error: null) => void }) => {
     assert.strictEqual(subject, "ctl.changed.keys")
-    announce = callback
+    announce = () => callback(null)
     return { unsubscribe: () => {} }
   }
   const services = Layer.merge(Layer.succeed(ApiKeyRepo, repo), Layer.succeed(JetStream, { nc: { subscribe } } as unknown as JetStream))
