@@ -10,40 +10,12 @@ import { OpsLive } from "./gateway/serve/OpsHttp.ts"
 import * as Server from "./gateway/serve/Server.ts"
 import * as LinkedFromStore from "./LinkedFromStore.ts"
 import * as LoginsInNats from "./LoginsInNats.ts"
+import * as Repositories from "./Repositories.ts"
 import * as RulesFromStore from "./RulesFromStore.ts"
-import { AccountRepo } from "./store/accounts/AccountRepo.ts"
-import { BookingRepo } from "./store/accounts/BookingRepo.ts"
-import { LoginRepo } from "./store/accounts/LoginRepo.ts"
-import { PortfolioRepo } from "./store/accounts/PortfolioRepo.ts"
-import { AlertRepo } from "./store/alerts/AlertRepo.ts"
-import { BarRepo } from "./store/BarRepo.ts"
-import { BackfillRepo } from "./store/backfill/BackfillRepo.ts"
-import { CalendarRepo } from "./store/CalendarRepo.ts"
-import { CandleRepo } from "./store/CandleRepo.ts"
-import { CorporateActionRepo } from "./store/CorporateActionRepo.ts"
-import { ChainMinuteRepo } from "./store/chains/ChainMinuteRepo.ts"
-import { FillRepo } from "./store/FillRepo.ts"
-import { IndicatorSubscriptionRepo } from "./store/IndicatorSubscriptionRepo.ts"
 import { InstrumentRegistry } from "./store/InstrumentRegistry.ts"
-import { InstrumentRepo } from "./store/InstrumentRepo.ts"
-import { ApiKeyRepo } from "./store/keys/ApiKeyRepo.ts"
-import { LabelRepo } from "./store/labels/LabelRepo.ts"
 import { Migrated } from "./store/Migrations.ts"
-import { AccountStopRepo } from "./store/orders/AccountStopRepo.ts"
-import { CompensationRepo } from "./store/orders/CompensationRepo.ts"
-import { OrderAccounts } from "./store/orders/OrderAccounts.ts"
-import { OrderRepo } from "./store/orders/OrderRepo.ts"
-import { Outbox } from "./store/orders/Outbox.ts"
-import { PaperLedgers } from "./store/orders/PaperLedgers.ts"
-import { PaperRepo } from "./store/orders/PaperRepo.ts"
-import { SquareOffRepo } from "./store/orders/SquareOffRepo.ts"
-import { StrategyLimitRepo } from "./store/orders/StrategyLimitRepo.ts"
 import { PostgresLive } from "./store/Postgres.ts"
 import { Redis } from "./store/Redis.ts"
-import { SettlementRepo } from "./store/SettlementRepo.ts"
-import { StrategyRepo } from "./store/StrategyRepo.ts"
-import { SubscriptionRepo } from "./store/SubscriptionRepo.ts"
-import { WindowRepo } from "./store/WindowRepo.ts"
 import * as Copies from "./streams/Copies.ts"
 import { FrameFeed } from "./streams/FrameFeed.ts"
 import { JetStream } from "./streams/JetStream.ts"
@@ -68,43 +40,8 @@ export const roles: Config.Config<ReadonlyArray<Role | "simulator">> = Config.ar
   Config.withDefault(["actors", "gateway"] as const)
 )
 
-const Repositories = Layer.mergeAll(
-  InstrumentRegistry.Default,
-  SubscriptionRepo.Default,
-  StrategyRepo.Default,
-  CandleRepo.Default,
-  AlertRepo.Default,
-  BarRepo.Default,
-  BackfillRepo.Default,
-  ChainMinuteRepo.Default,
-  FillRepo.Default,
-  WindowRepo.Default,
-  SettlementRepo.Default,
-  CalendarRepo.Default,
-  CorporateActionRepo.Default,
-  OrderRepo.Default,
-  CompensationRepo.Default,
-  OrderAccounts.Default,
-  AccountStopRepo.Default,
-  SquareOffRepo.Default.pipe(Layer.provide(OrderRepo.Default)),
-  StrategyLimitRepo.Default,
-  PortfolioRepo.Default,
-  BookingRepo.Default,
-  Outbox.Default,
-  PaperRepo.Default,
-  IndicatorSubscriptionRepo.Default,
-  LabelRepo.Default,
-  AccountRepo.Default,
-  LoginRepo.Default,
-  ApiKeyRepo.Default
-)
 /** Postgres with its migrated schema, and the repositories. All roles of the process share one pool of connections. */
-const Store = PaperLedgers.Default.pipe(
-  Layer.provideMerge(Repositories),
-  Layer.provideMerge(InstrumentRepo.Default),
-  Layer.provide(Migrated),
-  Layer.provideMerge(PostgresLive)
-)
+const Store = Repositories.layer.pipe(Layer.provide(Migrated), Layer.provideMerge(PostgresLive))
 const Shared = Accounts.Default.pipe(Layer.provide(LinkedFromStore.layer), Layer.provideMerge(Store), Layer.merge(Redis.Default))
 
 /**

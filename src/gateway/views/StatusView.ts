@@ -5,7 +5,7 @@ export interface Heard<Status> {
   readonly atMs: number
 }
 
-/** The newest status of every reporter. Reporters beyond `max` are ignored, so that subjects that anybody filled do not grow here. */
+/** The newest status of every reporter. Reporters beyond `max` are ignored. Without a limit, messages with foreign names could fill the memory. */
 export class StatusView<Status> {
   readonly #heard = new Map<string, Heard<Status>>()
   readonly #nameOf: (status: Status) => string

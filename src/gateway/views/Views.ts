@@ -15,7 +15,7 @@ import { StrategyView } from "./StrategyView.ts"
 
 /** The accounts file has at most a few hundred accounts. */
 const accountsMax = 1_000
-/** The program has two writers to Postgres. */
+/** More than the writers of the program. Without a limit, messages with foreign names of writers could fill the memory. */
 const writersMax = 20
 
 /** How far the gateway has read a stream. `seq` is undefined until it has read the messages that existed at its start. */
