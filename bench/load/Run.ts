@@ -16,7 +16,7 @@ import * as World from "./World.ts"
 export const size = { underlyings: 5, instruments: 1_000, accounts: 1 }
 /** Ticks a second while everything except the ten readers is measured. */
 export const marketRate = 2_000
-export const userCounts = [100, 500, 1_000]
+const userCounts = [100, 500, 1_000]
 export const rounds = 5
 export const roundSeconds = 2
 /** Waits until the connections of the next stage are open and the server has caught up. */

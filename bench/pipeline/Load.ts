@@ -232,7 +232,7 @@ let bufferedMax = 0
 let lateMaxMs = 0
 let lateEndMs = 0
 
-export const packetsPerMessage = (rateOfAccount: number): number => Math.max(10, Math.min(100, Math.round(rateOfAccount / 200)))
+const packetsPerMessage = (rateOfAccount: number): number => Math.max(10, Math.min(100, Math.round(rateOfAccount / 200)))
 
 const sendOne = (lane: Lane, place: number, count: number): void => {
   log[place]?.firstTick.push(lane.ticks)

@@ -18,7 +18,7 @@ export const actors = 500
 const rounds = 3
 /** The default of PLACEMENT_TTL. */
 export const ttlSeconds = 8
-export const signals = ["SIGKILL", "SIGTERM", "SIGSTOP"] as const
+const signals = ["SIGKILL", "SIGTERM", "SIGSTOP"] as const
 type Signal = (typeof signals)[number]
 /** The placement is settled when every actor has run in the same process for this long. */
 const quietMs = 3_000

@@ -178,7 +178,7 @@ const target = accounts[0]
 const placeOfPlatform = (simulator: Stage.Stage["simulator"]): number =>
   simulator.stats().spread.findIndex((count) => count > 0 && count < instruments + reloaded)
 const mute = "mute socket"
-export const faults: ReadonlyArray<Fault> = [
+const faults: ReadonlyArray<Fault> = [
   { name: "dropped socket", begin: ({ admin }) => admin("POST", "/sockets/cut", { account_id: target }) },
   {
     name: "token loss (the broker ends the session and the socket)",

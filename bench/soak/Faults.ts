@@ -34,7 +34,7 @@ const ofSocket =
     await admin("POST", "/sockets/fail", { place, kind, ...(kind === "slow" ? { delay_ms: 200 } : {}) })
   }
 
-export const all: Readonly<Record<string, Fault>> = {
+const all: Readonly<Record<string, Fault>> = {
   "socket dropped": async ({ accounts, admin }, random) => admin("POST", "/sockets/cut", { account_id: oneOf(random, accounts) }),
   "half-open socket": ofSocket("half_open"),
   "half a packet": ofSocket("half_frame"),

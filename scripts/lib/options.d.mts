@@ -13,7 +13,6 @@ export interface Market {
   readonly platformAccounts?: number
 }
 type Env = Readonly<Record<string, string | undefined>>
-export declare const usage: string
 export declare const startOptions: (
   argv: ReadonlyArray<string>,
   env: Env

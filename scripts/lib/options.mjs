@@ -19,7 +19,7 @@ const market = {
 }
 const start = { ...market, empty: { type: "boolean", default: false }, user: { type: "string", default: "demo" } }
 
-export const usage = `
+const usage = `
   --market synthetic|recorded|days|live  synthetic by default; live needs ACCOUNTS_FILE
   --file FILE                        recorded: option chain snapshots, .csv or .csv.gz
   --instruments FILE                 recorded: Kite's instruments dump of that day

@@ -57,8 +57,8 @@ export const answerBytesMax = 8 * 1024 * 1024
  * to the start of the next, because Kite counts calls on arrival.
  */
 export const quoteSpacingMs = 1_050
-export const otherSpacingMs = 110
-export const historicalSpacingMs = 350
+const otherSpacingMs = 110
+const historicalSpacingMs = 350
 
 interface RequestOptions {
   readonly [option: string]: unknown

@@ -26,8 +26,8 @@ const Profile = Schema.Struct({
   exchanges: Schema.Array(Schema.String),
   products: Schema.Array(Schema.String)
 })
-export type Profile = typeof Profile.Type
 
+/** Kite's own shapes. Prices are rupees as Kite prints them: show or scale them, but never add them up. Times are UTC instants. */
 const Ohlc = Schema.Struct({ open: Schema.Number, high: Schema.Number, low: Schema.Number, close: Schema.Number })
 const Level = Schema.Struct({ price: Schema.Number, quantity: Schema.NonNegativeInt, orders: Schema.NonNegativeInt })
 const Ltp = Schema.Struct({ instrument_token: InstrumentToken, last_price: Schema.Number })
@@ -48,10 +48,6 @@ const Quote = Schema.Struct({
     default: () => ({ buy: [], sell: [] })
   })
 })
-/** Kite's own shapes. Prices are rupees as Kite prints them: show or scale them, but never add them up. Times are UTC instants. */
-export type Ltp = typeof Ltp.Type
-export type OhlcQuote = typeof OhlcQuote.Type
-export type Quote = typeof Quote.Type
 
 const CandleTime = Schema.String.pipe(Schema.filter((text) => KiteTime.candleMs(text) !== null))
 const CandleRow = Schema.Tuple(

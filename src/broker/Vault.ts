@@ -5,7 +5,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto"
 import { Either, Redacted } from "effect"
 
-export const prefix = "sealed:"
+const prefix = "sealed:"
 const nonceBytes = 12
 const tagBytes = 16
 const keyBytes = 32

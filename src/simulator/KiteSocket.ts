@@ -8,7 +8,7 @@ import type { Market, Outlet } from "./Market.ts"
 import * as Route from "./Route.ts"
 import * as Sessions from "./Sessions.ts"
 
-export const connectionsMax = 3
+const connectionsMax = 3
 const messageBytesMax = 1 << 20
 const deliveryTimeout = "10 seconds"
 const settleCheckMs = 100

@@ -10,7 +10,7 @@ import * as SyntheticSettings from "./SyntheticSettings.ts"
 
 /** Interest and dividend yield per year. */
 export const rate = 0.065
-export const dividend = 0.012
+const dividend = 0.012
 
 export const Shape = { index: 0, share: 1, future: 2, option: 3 } as const
 

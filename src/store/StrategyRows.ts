@@ -6,8 +6,8 @@ import type { Decimal } from "../domain/Money.ts"
 import { Direction } from "../domain/record/StrategyDefinition.ts"
 import { BigIntColumn, NumericColumn, TimeColumn } from "./Columns.ts"
 
-export const Status = Schema.Literal("active", "archived")
-export type Status = typeof Status.Type
+const Status = Schema.Literal("active", "archived")
+type Status = typeof Status.Type
 
 export const Strategy = Schema.Struct({
   strategyId: BigIntColumn,

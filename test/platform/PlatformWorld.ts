@@ -13,7 +13,7 @@ import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
 import { pauseMs, waitMsMax } from "../Patience.ts"
 import { migratedDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
 
-export const secret = "0123456789abcdef0123456789abcdef"
+const secret = "0123456789abcdef0123456789abcdef"
 
 export const simulatorAccount = (id: string) => ({
   accountId: id,

@@ -20,8 +20,7 @@ const lookEvery = "5 seconds"
 const pauseMinMs = 1_000
 const pauseMaxMs = 60_000
 
-export const pauseMs = (failures: number): number =>
-  failures === 0 ? 0 : Math.min(pauseMaxMs, pauseMinMs * 2 ** Math.min(failures - 1, 10))
+const pauseMs = (failures: number): number => (failures === 0 ? 0 : Math.min(pauseMaxMs, pauseMinMs * 2 ** Math.min(failures - 1, 10)))
 
 /**
  * One instrument of a backfill: finds its gaps, and fetches them window by window. Each window is stored as soon as it is fetched, so a

@@ -9,7 +9,7 @@ import * as Metrics from "../runtime/Metrics.ts"
 const pauseMinMs = 30_000
 const pauseMaxMs = 15 * 60_000
 
-export const pauseMs = (failures: number): number => Math.min(pauseMaxMs, pauseMinMs * 2 ** Math.min(failures - 1, 10))
+const pauseMs = (failures: number): number => Math.min(pauseMaxMs, pauseMinMs * 2 ** Math.min(failures - 1, 10))
 
 interface Failure {
   readonly value: Uint8Array

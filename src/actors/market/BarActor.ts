@@ -13,7 +13,7 @@ export const key = (exchange: string, underlying: string) => Subject.kvKey(kind,
 /** Change it whenever the decider's state changes its layout. */
 export const layout = "bars-9"
 
-export const route = ({ message }: BarDecider.Output): Published => ({
+const route = ({ message }: BarDecider.Output): Published => ({
   stream: Subjects.Bars.stream,
   subject: Subjects.Bars.at({
     interval: message.interval,

@@ -144,4 +144,3 @@ export const make = ({ onBook, trusts, wants }: Wishes) =>
       }
     } as const
   })
-export type PaperBooks = Effect.Effect.Success<ReturnType<typeof make>>

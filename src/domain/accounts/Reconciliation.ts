@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import * as Money from "../Money.ts"
 import * as Figures from "./Figures.ts"
 
-export const kinds = ["order", "trade", "position", "holding", "funds"] as const
+const kinds = ["order", "trade", "position", "holding", "funds"] as const
 export type Kind = (typeof kinds)[number]
 
 /**

@@ -3,7 +3,7 @@
  * always sent, because Kite does not document the mode after a bare subscribe. Source: kite.trade/docs/connect/v3/websocket.
  */
 export type Mode = "ltp" | "quote" | "full"
-export const modes: ReadonlyArray<Mode> = ["ltp", "quote", "full"]
+const modes: ReadonlyArray<Mode> = ["ltp", "quote", "full"]
 
 export type Wanted = ReadonlyMap<number, Mode>
 /** Null means subscribed, but the mode is not sent yet. */

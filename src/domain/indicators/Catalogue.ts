@@ -17,7 +17,7 @@ import * as WilliamsR from "./WilliamsR.ts"
 
 /** Longest window of any indicator, in bars. It bounds the size of a state. */
 export const periodMax = 1000
-export const multiplierMax = 100
+const multiplierMax = 100
 
 /** A setting's name, default value and permitted values. */
 export type Parameter =

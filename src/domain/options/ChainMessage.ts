@@ -4,7 +4,7 @@ import { Schema } from "effect"
 const NumberOrNull = Schema.NullOr(Schema.Number)
 const column = <A, I>(item: Schema.Schema<A, I>) => Schema.Array(item)
 
-export const Side = Schema.Literal("CE", "PE")
+const Side = Schema.Literal("CE", "PE")
 
 /**
  * Whether a row has an implied volatility and Greeks, and if not, why.
@@ -27,7 +27,7 @@ export type Quality = typeof Quality.Type
 /** What changes are relative to: the previous session's last values, or the first values seen. */
 export const ChangeFrom = Schema.Literal("previous_session", "first_seen")
 
-export const ForwardSource = Schema.Literal("parity", "future", "spot")
+const ForwardSource = Schema.Literal("parity", "future", "spot")
 
 /** Columns of a chain, all of the same length. Prices are in rupees, iv is a fraction, Greeks have the units of docs/conventions.md. */
 export const Columns = Schema.Struct({

@@ -24,7 +24,7 @@ const Field = {
   quality: 12,
   priceChange: 13
 } as const
-export const width = 14
+const width = 14
 
 /** The side of a chain row: the call of strike i is row 2i, its put is row 2i + 1. */
 const sideOf = (chain: ChainState.ChainState, chainRow: number): ChainState.Side => (chainRow % 2 === 0 ? chain.call : chain.put)
@@ -32,7 +32,7 @@ const strikeIndex = (chainRow: number): number => chainRow >>> 1
 /** Row in `Quotes`, or -1. */
 export const quotesRow = (chain: ChainState.ChainState, chainRow: number): number =>
   sideOf(chain, chainRow).row[strikeIndex(chainRow)] ?? -1
-export const rowCount = (chain: ChainState.ChainState): number => chain.strike.length * 2
+const rowCount = (chain: ChainState.ChainState): number => chain.strike.length * 2
 
 const fillRow = (chain: ChainState.ChainState, quotes: Quotes.Quotes, chainRow: number, row: number, into: Float64Array): void => {
   const side = sideOf(chain, chainRow)

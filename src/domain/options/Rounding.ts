@@ -25,7 +25,7 @@ const daysPerYear = 365
 const points = 100
 
 export const thetaPerDay = (perYear: number): number => perYear / daysPerYear
-export const perPoint = (perUnit: number): number => perUnit / points
+const perPoint = (perUnit: number): number => perUnit / points
 
 /** A chain's numbers (per year, per 1.00) as integers at their published decimal places. */
 export const units = {

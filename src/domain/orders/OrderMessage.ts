@@ -4,9 +4,9 @@ import { OrderRequest } from "./OrderRequest.ts"
 export const Mode = Schema.Literal("paper", "live")
 export type Mode = typeof Mode.Type
 export const Status = Schema.Literal("PENDING", "RUNNING", "RETRYING", "COMPLETED", "DEAD_LETTER", "CANCELLED", "UNKNOWN")
-export const Kind = Schema.Literal("place", "modify", "cancel", "gtt_place", "gtt_modify", "gtt_delete")
+const Kind = Schema.Literal("place", "modify", "cancel", "gtt_place", "gtt_modify", "gtt_delete")
 
-export const Attempt = Schema.Struct({
+const Attempt = Schema.Struct({
   number: Schema.Int,
   started_at: Schema.String,
   ended_at: Schema.NullOr(Schema.String),

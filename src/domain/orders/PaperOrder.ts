@@ -313,4 +313,3 @@ export const row = (paper: PaperOrder) => {
     mode: "paper" as const
   }
 }
-export type Row = ReturnType<typeof row>

@@ -27,8 +27,8 @@ export const yearOf = (day: Day): number => new Date(day * IndiaTime.dayMs).getU
 /** 1 to 12. */
 export const monthOf = (day: Day): number => new Date(day * IndiaTime.dayMs).getUTCMonth() + 1
 
-export const earliest: Day = Number.NEGATIVE_INFINITY
-export const latest: Day = Number.POSITIVE_INFINITY
+const earliest: Day = Number.NEGATIVE_INFINITY
+const latest: Day = Number.POSITIVE_INFINITY
 
 /** A rule's range of days, both inclusive. Null in the data means open. */
 export interface Range {

@@ -3,7 +3,7 @@ import * as IndiaTime from "../IndiaTime.ts"
 
 /** The schemas of all files in data/. `npm run check` validates the hand-written files against them. */
 
-export const IsoDay = Schema.String.pipe(Schema.filter((text) => IndiaTime.isIsoDate(text) || `"${text}" is not a day YYYY-MM-DD`))
+const IsoDay = Schema.String.pipe(Schema.filter((text) => IndiaTime.isIsoDate(text) || `"${text}" is not a day YYYY-MM-DD`))
 export const TimeOfDay = Schema.String.pipe(Schema.pattern(/^([01]\d|2[0-3]):[0-5]\d$/))
 const DecimalText = Schema.String.pipe(Schema.pattern(/^\d+(\.\d+)?$/))
 
@@ -126,7 +126,7 @@ export const ExpiryOn = Schema.Union(
 )
 export type ExpiryOn = typeof ExpiryOn.Type
 
-export const ExpiryRule = Schema.Struct({
+const ExpiryRule = Schema.Struct({
   exchange: DerivativeExchange,
   underlying: Schema.NonEmptyTrimmedString,
   contract: Schema.Literal("weekly", "monthly"),
@@ -134,7 +134,6 @@ export const ExpiryRule = Schema.Struct({
   ...dated,
   ...origin
 })
-export type ExpiryRule = typeof ExpiryRule.Type
 
 export const Expiries = Schema.Struct({
   about,

@@ -7,8 +7,6 @@ import * as Premium from "./Premium.ts"
 import type { OpenCandle, Pending, Strategy } from "./Strategy.ts"
 import type * as StrategyMessage from "./StrategyMessage.ts"
 
-export type Candle = StrategyMessage.Candle
-
 /** A closed candle with its numbers before they become text. */
 export interface Closed {
   readonly message: StrategyMessage.Candle

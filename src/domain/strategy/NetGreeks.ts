@@ -1,6 +1,6 @@
 /** Greeks of the holdings: the sum of signed quantity (bought +) times the Greeks of one unit. */
 
-export const names = ["delta", "gamma", "theta", "vega", "rho"] as const
+const names = ["delta", "gamma", "theta", "vega", "rho"] as const
 
 /** In any unit; NaN if unknown. */
 export type Greeks = Record<(typeof names)[number], number>

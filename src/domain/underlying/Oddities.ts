@@ -57,7 +57,7 @@ export type State = Record<Kind, Tally>
 const unreported = (): Tally => ({ count: 0, saidMs: Number.NEGATIVE_INFINITY, example: null })
 export const make = (): State => ({ crossed_book: unreported(), off_grid: unreported(), parity: unreported() })
 
-export const isCrossed = ({ bid, ask }: Row): boolean => bid > ask
+const isCrossed = ({ bid, ask }: Row): boolean => bid > ask
 
 /** An index has tick size zero, so it is never off grid. */
 export const isOffGrid = ({ contract, lastPrice, scale }: Row): boolean => {

@@ -39,4 +39,3 @@ export const make = Effect.map(Accounts, (accounts) => {
       )
   } as const
 })
-export type AccountRights = Effect.Effect.Success<typeof make>

@@ -18,7 +18,7 @@ export class InvalidToken extends Data.TaggedError("InvalidToken")<{ readonly re
 /** The issuer's keys, or the stored API keys, cannot be read, so credentials cannot be verified. */
 export class KeysUnavailable extends Data.TaggedError("KeysUnavailable")<{ readonly cause: unknown }> {}
 
-export const missing = "Authentication required"
+const missing = "Authentication required"
 export const refused = "Invalid or expired token"
 export const keysAway = "Token keys unavailable"
 export const keysUnread = "Database unavailable: API keys cannot be checked"

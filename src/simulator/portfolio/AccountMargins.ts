@@ -148,5 +148,3 @@ export const make =
       }
     }
   }
-
-export type AccountMargins = ReturnType<typeof make>

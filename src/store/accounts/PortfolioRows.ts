@@ -32,7 +32,6 @@ const Sync = Schema.Struct({
   doneAt: Schema.NullOr(TimeColumn),
   differences: Schema.Array(Reconciliation.Difference)
 })
-export type Sync = typeof Sync.Type
 
 /** Orders or trades that are decoded or encoded before sockets and timers get a turn: some milliseconds. */
 const sliceMax = 50

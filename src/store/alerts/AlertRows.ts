@@ -6,8 +6,8 @@ import { AlertEvent } from "../../domain/alerts/AlertMessage.ts"
 import { Condition, State, Watch } from "../../domain/alerts/AlertRule.ts"
 import { BigIntColumn, NumericColumn, TimeColumn } from "../Columns.ts"
 
-export const Status = Schema.Literal("active", "paused")
-export const DeliveryState = Schema.Literal("waiting", "delivered", "dead")
+const Status = Schema.Literal("active", "paused")
+const DeliveryState = Schema.Literal("waiting", "delivered", "dead")
 
 export const Row = Schema.Struct({
   alertId: BigIntColumn,

@@ -13,8 +13,8 @@ const endedKeptMax = 20
 /** How often an instrument is tried before it counts as failed. */
 export const triesMax = 10
 
-export const State = Schema.Literal("waiting", "running", "completed", "cancelled")
-export const InstrumentState = Schema.Literal("waiting", "done", "failed")
+const State = Schema.Literal("waiting", "running", "completed", "cancelled")
+const InstrumentState = Schema.Literal("waiting", "done", "failed")
 
 export interface NewBackfill {
   readonly minutes: number

@@ -143,7 +143,6 @@ const closeMinutes = 30
 
 /** One expiry at the last minute of a day of market time. */
 const DayClose = Schema.Struct({ at: TimeColumn, expiry: Schema.String, atmIv: Schema.NullOr(Schema.Number) })
-export type DayClose = typeof DayClose.Type
 const decodeCloses = Schema.decodeUnknown(Schema.Array(DayClose))
 
 /** Finds each day's last minute by one index look-up, so that it does not read a year of minutes. */

@@ -11,9 +11,8 @@ import * as Outbox from "./Outbox.ts"
 
 const Action = Schema.Literal(...StrategyLimits.actions)
 
-const Watched = Schema.Struct({ mode: Mode, maxDailyLoss: NumericColumn })
 /** An account whose loss is compared with its limit, because reaching the limit stops the account. */
-export type Watched = typeof Watched.Type
+const Watched = Schema.Struct({ mode: Mode, maxDailyLoss: NumericColumn })
 
 const Stop = Schema.Struct({
   stopId: BigIntColumn,

@@ -29,7 +29,6 @@ const Stop = Schema.Struct({
   maxLoss: NumericColumn,
   stoppedAt: TimeColumn
 })
-export type Stop = typeof Stop.Type
 
 /** How far the positions of a stopped strategy are closed in one account. */
 const SquareOff = Schema.Struct({

@@ -23,22 +23,13 @@ const order: Gate.Order = {
   marketProtection: null
 }
 const market: Partial<Gate.Order> = { orderType: "MARKET", price: null, marketProtection: money("-1") }
-const noLimits: Gate.Limits = {
-  maxOrderValue: null,
-  maxPositionLots: null,
-  maxTotalLots: null,
-  maxDailyLoss: null,
-  maxOrdersPerDay: null,
-  priceBandPercent: null,
-  duplicateWindowMs: null
-}
 const situation: Gate.Situation = {
   rules: shipped,
   atMs: at("11:00"),
   instrument: option,
   hasDerivatives: true,
   lastPrice: money("100"),
-  limits: noLimits,
+  limits: Gate.unlimited,
   killed: null,
   lossStop: null,
   dayProfit: null,
@@ -47,7 +38,7 @@ const situation: Gate.Situation = {
   sameTermsAtMs: null,
   sent: { second: 0, minute: 0, day: 0 }
 }
-const limited = (limits: Partial<Gate.Limits>): Partial<Gate.Situation> => ({ limits: { ...noLimits, ...limits } })
+const limited = (limits: Partial<Gate.Limits>): Partial<Gate.Situation> => ({ limits: { ...Gate.unlimited, ...limits } })
 
 const rules = (change: Partial<Gate.Order>, now: Partial<Gate.Situation> = {}) =>
   Gate.refusals({ ...order, ...change }, { ...situation, ...now }).map(({ rule }) => rule)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either, Schema } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
+import * as Gate from "../../../src/domain/orders/Gate.ts"
 import * as OrderMessage from "../../../src/domain/orders/OrderMessage.ts"
 import * as OrderRequest from "../../../src/domain/orders/OrderRequest.ts"
 import * as TaskGate from "../../../src/domain/orders/TaskGate.ts"
@@ -23,15 +24,6 @@ const cancel = { kind: "cancel", variety: "regular", order_id: "1" } as const
 const modify = { ...cancel, kind: "modify", quantity: 130 } as const
 
 const request = Schema.decodeUnknownSync(OrderRequest.OrderRequest)
-const nothing = {
-  maxOrderValue: null,
-  maxPositionLots: null,
-  maxTotalLots: null,
-  maxDailyLoss: null,
-  maxOrdersPerDay: null,
-  priceBandPercent: null,
-  duplicateWindowMs: null
-}
 const facts: TaskGate.Facts = {
   rules: shipped,
   atMs: Date.parse("2026-08-18T11:00:00+05:30"),
@@ -39,7 +31,7 @@ const facts: TaskGate.Facts = {
   instrument: anInstrument(0x10002, { instrumentType: "CE", lotSize: 65, strike: 2_450_000, expiry: "2026-08-25" }),
   hasDerivatives: true,
   lastPrice: new Money.Decimal("100"),
-  limits: nothing,
+  limits: Gate.unlimited,
   stopped: null,
   lossStop: null,
   dayProfit: null,
@@ -60,7 +52,7 @@ describe("the gate of a task", () => {
   it("lets an order that closes one of ours pass the account's own limits, and no other rule", () => {
     const one = new Money.Decimal(1)
     const limits = {
-      ...nothing,
+      ...Gate.unlimited,
       maxOrderValue: one,
       maxPositionLots: 1,
       maxTotalLots: 1,
@@ -161,7 +153,7 @@ describe("the gate of a good-till-triggered order", () => {
   const change = { kind: "gtt_modify", trigger_id: "7", ...terms }
 
   it("checks what holds whenever it triggers, each rule once, and neither hours nor the distance to today's price", () => {
-    const night = { atMs: Date.parse("2026-08-18T23:00:00+05:30"), limits: { ...nothing, priceBandPercent: new Money.Decimal("1") } }
+    const night = { atMs: Date.parse("2026-08-18T23:00:00+05:30"), limits: { ...Gate.unlimited, priceBandPercent: new Money.Decimal("1") } }
     for (const body of [gtt, change]) {
       assert.deepStrictEqual(rules(body, night), [])
       assert.deepStrictEqual(rules(body, { stopped: "drill" }), ["kill_switch"])
@@ -176,7 +168,7 @@ describe("the gate of a good-till-triggered order", () => {
         ["lot_size"]
       )
       assert.deepStrictEqual(rules({ ...body, condition: { ...terms.condition, trigger_values: ["90.03", "110"] } }), ["tick_size"])
-      assert.deepStrictEqual(rules(body, { limits: { ...nothing, maxOrderValue: new Money.Decimal("6000") } }), ["max_value"])
+      assert.deepStrictEqual(rules(body, { limits: { ...Gate.unlimited, maxOrderValue: new Money.Decimal("6000") } }), ["max_value"])
     }
   })
 
@@ -222,7 +214,7 @@ describe("the events of orders", () => {
     assert.deepStrictEqual(sliced({ quantity: 1_820 }, september), Either.right([1_755, 65]))
     assert.deepStrictEqual(sliced({ quantity: 65 }), Either.right([65]))
     assert.deepStrictEqual(sliced({ quantity: 65_000 }), Either.left(["freeze_quantity"]))
-    const limits = { ...nothing, maxOrderValue: new Money.Decimal("182000") }
+    const limits = { ...Gate.unlimited, maxOrderValue: new Money.Decimal("182000") }
     assert.deepStrictEqual(sliced({ quantity: 1_820 }, { limits }), Either.left(["max_value"]))
     const { instrument: _, ...unlisted } = facts
     assert.deepStrictEqual(

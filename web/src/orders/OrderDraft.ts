@@ -11,8 +11,7 @@ export const OrderType = Schema.Literal("LIMIT", "MARKET", "SL", "SL-M")
 export type OrderType = typeof OrderType.Type
 export const Product = Schema.Literal("NRML", "MIS", "CNC")
 export type Product = typeof Product.Type
-export const Validity = Schema.Literal("DAY", "IOC")
-export type Validity = typeof Validity.Type
+const Validity = Schema.Literal("DAY", "IOC")
 export type Side = "BUY" | "SELL"
 
 /** What is traded. */
