@@ -40,7 +40,7 @@ const lastAnnounced = ({ last }: Pick<JetStream, "last">, bury: ReturnType<typeo
     if (Option.isNone(found)) return undefined
     const said = Subjects.StrategyEvent.read(event, found.value.data)
     if (Either.isRight(said)) return said.right.seq
-    yield* bury("director", found.value, said.left)
+    yield* bury(Reconciliation.kind, found.value, said.left)
     return undefined
   })
 
@@ -60,7 +60,7 @@ export const make = Effect.gen(function* () {
     let live: Set<string> | undefined
     /** When the record that `known` describes was made. */
     let recordMs = 0
-    const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
+    const reconciliation = Reconciliation.make((refused, reason) => bury(Reconciliation.kind, refused, reason))
 
     /**
      * Writes a definition and returns its sequence in the record. The publish names the definition that it replaces. So the server refuses

@@ -20,9 +20,10 @@ import { Leases, Replaced } from "../runtime/Leases.ts"
 import * as Definitions from "./Definitions.ts"
 import * as InstrumentPlaces from "./InstrumentPlaces.ts"
 import * as Plan from "./Plan.ts"
+import * as Reconciliation from "./Reconciliation.ts"
 import * as Roster from "./Roster.ts"
 
-export const kind = "director"
+export const kind = Reconciliation.kind
 const key = Subject.kvKey(kind, "1")
 /** The director is notified of changes. A change without a notification is found within this time. */
 const lookEveryMs = 5_000

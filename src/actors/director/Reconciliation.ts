@@ -5,6 +5,9 @@ import type { Refused } from "../runtime/DeadLetters.ts"
 import { Replaced } from "../runtime/Leases.ts"
 import * as Metrics from "../runtime/Metrics.ts"
 
+/** The director's kind, which its dead letters name, too. */
+export const kind = "director"
+
 /** A refused value is tried again after a pause, because the limit that it met may have been raised. */
 const pauseMinMs = 30_000
 const pauseMaxMs = 15 * 60_000

@@ -52,7 +52,7 @@ export const make = Effect.gen(function* () {
   const isKnown = (key: string) => kinds.has(Subject.kvNames(key)[0] ?? "")
 
   return (stillOurs: Effect.Effect<void, Replaced>): Roster => {
-    const reconciliation = Reconciliation.make((refused, reason) => bury("director", refused, reason))
+    const reconciliation = Reconciliation.make((refused, reason) => bury(Reconciliation.kind, refused, reason))
     /** The bucket's values by key; undefined before the bucket was read. */
     let placed: Map<string, string> | undefined
     /** When the bucket that was read was made. */
