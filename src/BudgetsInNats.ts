@@ -5,6 +5,7 @@ import * as Metrics from "./broker/Metrics.ts"
 import * as RateLimit from "./domain/accounts/RateLimit.ts"
 import * as IndiaTime from "./domain/IndiaTime.ts"
 import * as BrokerLimits from "./domain/rules/BrokerLimits.ts"
+import * as SteadyTime from "./loop/SteadyTime.ts"
 import * as RequestSlots from "./streams/budget/RequestSlots.ts"
 import { JetStream } from "./streams/JetStream.ts"
 import { MarketClock } from "./streams/MarketClock.ts"
@@ -34,9 +35,9 @@ const limits = Effect.gen(function* () {
   const jetStream = yield* JetStream
   const clock = yield* Effect.clock
   const untilMs = new Map<string, number>()
-  const leftMs = (account: string): number => Math.max(0, (untilMs.get(account) ?? 0) - clock.unsafeCurrentTimeMillis())
+  const leftMs = (account: string): number => Math.max(0, (untilMs.get(account) ?? 0) - SteadyTime.unsafeNowMs(clock))
   const note = (account: string, forMs: number): void => {
-    if (forMs > leftMs(account)) untilMs.set(account, clock.unsafeCurrentTimeMillis() + forMs)
+    if (forMs > leftMs(account)) untilMs.set(account, SteadyTime.unsafeNowMs(clock) + forMs)
   }
   yield* LiveMessages.listenTo(jetStream.nc, Subjects.Limited, ({ account_id, for_ms }) =>
     note(account_id, Math.min(for_ms, RateLimit.restsForMsMax))
