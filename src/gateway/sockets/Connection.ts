@@ -30,6 +30,9 @@ export interface Options {
 
 const closeGraceMs = 1_000
 
+/** Shared by all connections, because the members of a topic get the same text. */
+const encoder = MessagePack.makeEncoder()
+
 type State = { readonly text: string } | { readonly whole: () => string }
 
 /**
@@ -219,6 +222,7 @@ export class Connection {
     this.#eventChars += text.length
   }
 
+  /** Sends a text that no other client gets. */
   #send(text: string): void {
     this.#socket.send(this.#isPacked ? MessagePack.ofJson(text) : text)
   }
@@ -229,16 +233,21 @@ export class Connection {
     const conflated = this.#conflated
     this.#clear()
     if (conflated > 0) Metrics.wsConflated.unsafeUpdate(conflated, [])
+    const loss = conflated > 0 ? `,"conflated":${conflated}` : ""
     if (this.#isBatched) {
-      this.#send(`{"type":"batch","items":[${texts.join(",")}]${conflated > 0 ? `,"conflated":${conflated}` : ""}}`)
+      this.#socket.send(
+        this.#isPacked ? MessagePack.batch(texts.map(encoder.packed), conflated) : `{"type":"batch","items":[${texts.join(",")}]${loss}}`
+      )
       Metrics.wsMessages.unsafeUpdate(1, [])
       return
     }
-    // The first frame after a loss carries the count. The text is shared with other clients, so this client gets a copy.
-    if (conflated > 0) texts[0] = `${texts[0]?.slice(0, -1)},"conflated":${conflated}}`
     // Corking makes one system call per round, which costs more than a frame.
     this.#tcp.cork()
-    for (const text of texts) this.#send(text)
+    for (const [at, text] of texts.entries()) {
+      // The first frame after a loss carries the count. The text is shared with other clients, so this client gets a copy.
+      if (at === 0 && loss !== "") this.#send(`${text.slice(0, -1)}${loss}}`)
+      else this.#socket.send(this.#isPacked ? encoder.packed(text) : text)
+    }
     this.#tcp.uncork()
     Metrics.wsMessages.unsafeUpdate(texts.length, [])
   }
