@@ -1,4 +1,5 @@
 import { Effect, Schema } from "effect"
+import * as Problem from "../../contract/shared/Problem.ts"
 import { ReplayFaster, ReplayPlay, ReplaySeek } from "../../contract/sockets/SocketMessages.ts"
 import type { Connection } from "../sockets/Connection.ts"
 import { action, type Endpoint, userView } from "../sockets/Endpoint.ts"
@@ -46,6 +47,7 @@ export const make = Effect.gen(function* () {
 
     const play = action(connection, ReplayPlay, ({ stream, key, from, to, speed, paused }) =>
       rights.subjectOf(stream, key, connection.user).pipe(
+        Effect.filterOrFail(() => to === undefined || from <= to, Problem.reversedSpan),
         Effect.flatMap((found) =>
           begin({ connection, found, fromMs: from, toMs: to, speed, isPaused: paused, anchor: undefined, lastSeq: 0, lastMs: 0 })
         ),

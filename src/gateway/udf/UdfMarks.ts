@@ -33,6 +33,7 @@ export const make = Effect.gen(function* () {
         const { user } = yield* UdfCaller
         const [fromMs, toMs] = [UdfBars.secondsMs(from), UdfBars.secondsMs(to)]
         if (Number.isNaN(fromMs) || Number.isNaN(toMs)) return UdfBars.failure("from and to are whole numbers")
+        if (fromMs > toMs) return UdfBars.failure("from must not be after to")
         if (user === null || instrument === undefined) return []
         return yield* read(user.id, { instrument, fromMs, toMs, resolution })
       })

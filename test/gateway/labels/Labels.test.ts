@@ -90,6 +90,11 @@ layer(world(), { excludeTestServices: true })("Labels and marks", (it) => {
       assert.deepStrictEqual((yield* ask(`/udf/marks?${query}`, { as: "another" })).body.id, [])
       assert.deepStrictEqual((yield* ask("/udf/marks?symbol=NOSUCH&from=0&to=1", { as: "charts" })).body.id, [])
       assert.strictEqual((yield* ask("/udf/marks?symbol=INFY&from=soon&to=1", { as: "charts" })).body.s, "error")
+      for (const path of ["marks", "timescale_marks"])
+        assert.deepStrictEqual((yield* ask(`/udf/${path}?symbol=NSE:INFY&from=2&to=1`, { as: "charts" })).body, {
+          s: "error",
+          errmsg: "from must not be after to"
+        })
       assert.strictEqual((yield* ask(`/udf/marks?${query}`, { as: null })).status, 401)
     })
   )

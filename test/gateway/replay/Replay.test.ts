@@ -165,6 +165,29 @@ layer(world(patient), { excludeTestServices: true })("Replay", (it) => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("BE-SVC-09 a playback that ends before it begins is refused, and the present one goes on", () =>
+    Effect.gen(function* () {
+      yield* ready
+      const client = yield* connect(`/replay?token=${yield* token()}`)
+      const span = (from: string, to: string) => ({ action: "play", stream: "opt.delta", key: keyOf("REVERSED"), from, to, paused: true })
+      yield* publishDeltas("REVERSED", 1, 1)
+      client.send(span(past, "9999-12-31"))
+      client.send(span("2026-01-02", "2026-01-01"))
+      client.send({ action: "resume" })
+      yield* eventually(
+        "three answers",
+        Effect.sync(() => client.received.filter(({ type }) => type === "playing" || type === "error").length >= 3)
+      )
+      const answers = client.received.filter(({ type }) => type === "playing" || type === "error")
+      assert.deepStrictEqual(answers[1], {
+        type: "error",
+        code: "validation_error",
+        message: "Validation error: from: must not be after to"
+      })
+      assert.deepInclude(answers[2], { type: "playing", paused: false })
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("BE-SVC-09 pause holds the messages, resume and seek go on, and the end is a message", () =>
     Effect.gen(function* () {
       yield* ready
