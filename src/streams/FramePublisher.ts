@@ -53,7 +53,7 @@ export interface FramePublisher {
     readonly open: number
     /** As measured at the last check. There are two checks a second. */
     readonly pressure: Backpressure.Level
-    /** Age of the oldest frame that was not acknowledged at the last look. */
+    /** Age of the oldest unacknowledged frame at the last check; while the connection is lost, age of the loss if anything waits. */
     readonly lagMs: number
     readonly bufferedBytes: number
   }
@@ -105,8 +105,8 @@ const drain = (window: SendWindow, lanes: Lanes, { isConnected, nc }: Pick<JetSt
 
 /** The most bytes of packets of one account that wait for NATS. */
 export const bufferBytesMax = Config.integer("FRAME_BUFFER_BYTES_MAX").pipe(
-  Config.withDefault(bufferBytesMaxDefault),
-  Config.validate({ message: `expected at least ${bufferBytesMin} bytes`, validation: (bytes) => bytes >= bufferBytesMin })
+  Config.validate({ message: `expected at least ${bufferBytesMin} bytes`, validation: (bytes) => bytes >= bufferBytesMin }),
+  Config.withDefault(bufferBytesMaxDefault)
 )
 
 /** What all publishers of one process share. A clock waits at most `clockWaitMsMax` for packets of another account. */
@@ -143,6 +143,8 @@ export const make = (
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => pacer.stop()))
     const pressure = new Pressure(window, lanes, roomBytes, pressureChanged)
+    // Registered before the checks, so that it runs after the last of them.
+    yield* Effect.addFinalizer(() => Effect.sync(() => pressure.forget()))
     // After a delay of this process the acknowledgements wait in the kernel: it must not blame the sink for them.
     yield* nextTurn.pipe(
       Effect.zipRight(Effect.sync(() => window.resendDue())),

@@ -57,14 +57,18 @@ export const timesRefused = counter("record_times_refused_total", "Messages of t
 export const breaksPublished = counter("record_breaks_total", "Interruptions written to the record, by cause", "cause")
 export const keyframesPublished = counter("keyframes_published_total", "Keyframes written to the record", "account")
 export const keyframeBytes = counter("keyframe_bytes_total", "Bytes of the keyframes written to the record", "account")
-export const framesOutstanding = gauge("frames_outstanding", "Frames sent and not acknowledged yet", "account").set
+export const framesOutstanding = gauge("frames_outstanding", "Frames sent and not acknowledged yet", "account")
 export const backpressureLevel = gauge(
   "backpressure_level",
   "How far the record's sink is behind: 0 HEALTHY, 1 WARNING, 2 CRITICAL, 3 OVERLOAD",
   "account"
-).set
-export const frameLagMs = gauge("frame_lag_ms", "Age of the oldest frame that NATS has not acknowledged, in milliseconds", "account").set
-export const frameBufferBytes = gauge("frame_buffer_bytes", "Packets waiting for room in the publish window, in bytes", "account").set
+)
+export const frameLagMs = gauge(
+  "frame_lag_ms",
+  "Age of the oldest frame that NATS has not acknowledged, or of the lost connection if anything waits, in milliseconds",
+  "account"
+)
+export const frameBufferBytes = gauge("frame_buffer_bytes", "Packets waiting for room in the publish window, in bytes", "account")
 
 export const framePacketsHistogram = Metric.histogram(
   "frame_packets",

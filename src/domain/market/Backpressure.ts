@@ -2,8 +2,8 @@ import { Schema } from "effect"
 
 /**
  * How far the record's sink is behind. HEALTHY: packets are sent as they arrive. WARNING: the window of unacknowledged frames was full, so
- * packets wait and leave in larger frames; or the sink acknowledges late. CRITICAL: waiting packets fill half of the buffer, or the sink has
- * acknowledged nothing for so long that it counts as broken. OVERLOAD: packets were dropped, each counted and written into the record as a
+ * packets wait and leave in larger frames; or the sink acknowledges late. CRITICAL: waiting packets fill half of the buffer, or the oldest frame has
+ * waited for its acknowledgement for so long that the sink counts as broken. OVERLOAD: packets were dropped, each counted and written into the record as a
  * break. A silent sink is no OVERLOAD while the buffer has room. Outputs that are computed from the record are conflated to their newest values
  * long before.
  */
@@ -18,7 +18,7 @@ export interface Load {
   readonly bufferedBytesMax: number
   /** Whether the window of unacknowledged frames has no room. */
   readonly isWindowFull: boolean
-  /** Age of the oldest frame that is not acknowledged, ms. While the connection is lost, waiting packets count as old as the loss. */
+  /** Age of the oldest frame that is not acknowledged, ms. While the connection is lost, age of the loss if anything waits to be sent. */
   readonly lagMs: number
   /** Packets dropped since the last check. */
   readonly dropped: number

@@ -43,7 +43,10 @@ export type SessionStatus = typeof SessionStatus.Type
 export const BackpressureStatus = Schema.Struct({
   level: Backpressure.Level,
   buffered_bytes: Schema.Int,
-  /** Age of the oldest frame that NATS has not acknowledged. Absent in a status of an earlier version. */
+  /**
+   * Age of the oldest frame that NATS has not acknowledged, or of the lost connection if anything waits, ms. Absent in a status of an earlier
+   * version.
+   */
   lag_ms: Schema.optional(Schema.Int),
   dropped: Schema.Int
 })

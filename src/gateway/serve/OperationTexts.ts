@@ -929,7 +929,8 @@ export const fields: Readonly<Record<string, string>> = {
   level:
     "HEALTHY; WARNING while packets wait for acknowledgements or one is a second late; CRITICAL when half of the buffer is full or an acknowledgement is five seconds late; OVERLOAD when packets are dropped",
   buffered_bytes: "Bytes of packets that wait to be written to the record",
-  lag_ms: "Age of the oldest frame that NATS has not acknowledged, in milliseconds; absent for a ticker of an earlier version",
+  lag_ms:
+    "Age of the oldest frame that NATS has not acknowledged, or of the lost connection to NATS if anything waits, in milliseconds; absent for a ticker of an earlier version",
   dropped: "Packets dropped since the ticker started; each is in a break of the record",
   limited_for_ms:
     "How long the broker's answer 429 still counts, in milliseconds: until then other accounts do its work; absent if it does not count",

@@ -48,7 +48,7 @@ const behindText = (account: string, { level, buffered_bytes, lag_ms, dropped }:
   [
     `the record is behind ticker ${account}: ${level}`,
     `${buffered_bytes} bytes wait`,
-    ...(lag_ms === undefined ? [] : [`the oldest frame has waited ${lag_ms} ms for its acknowledgement`]),
+    ...(lag_ms === undefined ? [] : [`the lag is ${lag_ms} ms`]),
     `${dropped} packets were dropped`
   ].join(", ")
 

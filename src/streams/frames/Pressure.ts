@@ -4,10 +4,12 @@ import * as Metrics from "../Metrics.ts"
 import type { Lanes } from "./Lanes.ts"
 import type { SendWindow } from "./SendWindow.ts"
 
-/** The level of backpressure of one account, as of the last look. */
+const gauges = [Metrics.framesOutstanding, Metrics.frameBufferBytes, Metrics.frameLagMs, Metrics.backpressureLevel]
+
+/** The level of backpressure of one account, as of the last check. */
 export class Pressure {
   level: Backpressure.Level = "HEALTHY"
-  /** Age of the oldest frame that was not acknowledged. */
+  /** Age of the oldest unacknowledged frame; while the connection is lost, age of the loss if anything waits. */
   lagMs = 0
   private droppedBefore = 0
   private readonly account: string
@@ -16,7 +18,7 @@ export class Pressure {
   private readonly roomBytes: number
   private readonly changed: () => void
 
-  /** `changed` is called when a look has found another level. */
+  /** `changed` is called when a check has found another level. */
   constructor(window: SendWindow, lanes: Lanes, roomBytes: number, changed: () => void) {
     this.account = lanes.account
     this.window = window
@@ -26,7 +28,7 @@ export class Pressure {
     this.measure()
   }
 
-  /** Looks, and logs a level that has changed. */
+  /** Checks the load, and logs a level that has changed. */
   readonly look: Effect.Effect<void> = Effect.suspend(() => {
     const { dropped } = this.window.totals
     const { bufferedBytes } = this.lanes
@@ -49,10 +51,15 @@ export class Pressure {
     )
   })
 
+  /** Stops reporting the account's gauges: its frames are published elsewhere, or nowhere. */
+  forget(): void {
+    for (const gauge of gauges) gauge.forget(this.account)
+  }
+
   private measure(): void {
-    Metrics.framesOutstanding(this.account, this.window.openFrames)
-    Metrics.frameBufferBytes(this.account, this.lanes.bufferedBytes)
-    Metrics.frameLagMs(this.account, this.lagMs)
-    Metrics.backpressureLevel(this.account, Backpressure.levels.indexOf(this.level))
+    Metrics.framesOutstanding.set(this.account, this.window.openFrames)
+    Metrics.frameBufferBytes.set(this.account, this.lanes.bufferedBytes)
+    Metrics.frameLagMs.set(this.account, this.lagMs)
+    Metrics.backpressureLevel.set(this.account, Backpressure.levels.indexOf(this.level))
   }
 }

@@ -102,7 +102,7 @@ describe("Health and outages", () => {
             ),
             (answer) =>
               answer.body.reason ===
-              "the record is behind ticker acc1: OVERLOAD, 67108000 bytes wait, the oldest frame has waited 6400 ms for its acknowledgement, 12 packets were dropped"
+              "the record is behind ticker acc1: OVERLOAD, 67108000 bytes wait, the lag is 6400 ms, 12 packets were dropped"
                 ? answer
                 : undefined
           )
