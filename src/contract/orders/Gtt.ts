@@ -62,7 +62,7 @@ export const GttList = Schema.Struct({
   source: Schema.Literal("broker", "paper").annotations({ description: "A paper account has no triggers: they stay at the broker" }),
   as_of: Schema.String,
   triggers: Schema.Array(Trigger.annotations({ identifier: "GttTrigger" })).annotations({
-    description: "As the broker lists them, also those that were made elsewhere"
+    description: "As the broker has them, in the order of their ids, also those that were made elsewhere"
   }),
   total: Schema.Int,
   limit: Schema.Int,

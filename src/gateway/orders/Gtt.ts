@@ -66,7 +66,8 @@ export const make = ({ submitGtt }: Pick<OrderTasks.OrderTasks, "submitGtt">) =>
           const answer = yield* engine.ask(Asks.accountTriggers(accountId), {})
           if ("refused" in answer)
             return yield* new Problem.Unavailable({ detail: `The broker refused: ${answer.refused.error_type}: ${answer.refused.message}` })
-          const { triggers } = answer
+          // Pages need an order that the broker does not promise.
+          const triggers = answer.triggers.toSorted((one, other) => one.id - other.id)
           return {
             ...of,
             source: "broker" as const,
