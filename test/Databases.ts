@@ -1,5 +1,6 @@
-import { existsSync, writeFileSync } from "node:fs"
-import { basename, join } from "node:path"
+import { randomBytes } from "node:crypto"
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Redacted } from "effect"
 import { exclusively } from "../scripts/lib/lock.mjs"
@@ -23,11 +24,11 @@ export const urlOf = ({ postgres }: Server, database: string): string => {
   return url.href
 }
 
-const migratedName = ({ folder }: Server): string => `t_migrated_${basename(folder).replaceAll(/\W/g, "_")}`
+/** The file that has the name of the run's migrated database. */
+const markerOf = ({ folder }: Server): string => join(folder, "migrated-database")
 
 const migrate = (server: Server, name: string) =>
   Effect.gen(function* () {
-    yield* asAdmin(server, `DROP DATABASE IF EXISTS ${name}`) // of a killed run
     yield* asAdmin(server, `CREATE DATABASE ${name}`)
     yield* Effect.scoped(Layer.build(Migrations.Migrated.pipe(Layer.provide(client(urlOf(server, name))))))
   })
@@ -38,19 +39,20 @@ const migrate = (server: Server, name: string) =>
  */
 export const migrated = (server: Server): Effect.Effect<string> =>
   Effect.promise(async () => {
-    const name = migratedName(server)
-    const marker = join(server.folder, name)
-    if (existsSync(marker)) return name
-    await exclusively(name, async () => {
-      if (existsSync(marker)) return
-      await Effect.runPromise(migrate(server, name))
-      writeFileSync(marker, "")
-    })
-    return name
+    const marker = markerOf(server)
+    if (!existsSync(marker))
+      await exclusively("test-migrated-database", async () => {
+        if (existsSync(marker)) return
+        const name = `t_migrated_${randomBytes(6).toString("hex")}`
+        await Effect.runPromise(migrate(server, name))
+        writeFileSync(`${marker}-unfinished`, name)
+        renameSync(`${marker}-unfinished`, marker)
+      })
+    return readFileSync(marker, "utf8")
   })
 
 /** Drops what `migrated` made: a developer's own server outlives the run. */
 export const dropMigrated = async (server: Server): Promise<void> => {
-  const name = migratedName(server)
-  if (existsSync(join(server.folder, name))) await Effect.runPromise(asAdmin(server, `DROP DATABASE ${name}`))
+  const marker = markerOf(server)
+  if (existsSync(marker)) await Effect.runPromise(asAdmin(server, `DROP DATABASE ${readFileSync(marker, "utf8")}`))
 }

@@ -293,7 +293,7 @@ describe("KitePool", () => {
     })
   )
 
-  it("TC-WSP-011 TC-WSP-030 TC-WSP-031 waits ten seconds for a message, looks every 30 s, and misses messages after five seconds, by default", () => {
+  it("TC-WSP-011 TC-WSP-030 TC-WSP-031 by default waits ten seconds for a send, checks every 30 s, calls a connection mute after a minute, and gives a silent socket up after five seconds", () => {
     assert.deepInclude(KitePool.defaults, { subscribeTimeoutMs: 10_000, checkEveryMs: 30_000 })
     assert.deepStrictEqual([ConnectionPool.muteAfterMs, KiteSocket.defaults.livenessMs], [60_000, 5_000])
   })

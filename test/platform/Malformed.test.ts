@@ -5,7 +5,7 @@ import { readRecord } from "./Record.ts"
 
 describe("A packet of the broker that cannot be read", () => {
   it.live(
-    "TC-MATL-032 costs itself alone: it is logged with its token and counted, and all else streams on over the same connection",
+    "TC-MATL-032 is the only one lost: it is logged with its token and counted, and all else streams on over the same connection",
     () =>
       Effect.gen(function* () {
         const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 3 }, {}, {}, ["sim1"])

@@ -83,13 +83,20 @@ describe("orders, end to end", () => {
           "one order at the broker, and its id in the result"
         )
         const nc = yield* natsClient(built.nats)
-        yield* eventually(
-          "each state is announced once",
-          Effect.map(readAll<{ readonly task: { readonly status: string } }>(nc, "ORD", `ord.evt.sim1.${first.body.task_id}`), (all) =>
-            all.map(({ task }) => task.status)
+        const announced = yield* eventually(
+          "its states are announced",
+          Effect.map(
+            readAll<{ readonly task: { readonly status: string; readonly revision: number } }>(
+              nc,
+              "ORD",
+              `ord.evt.sim1.${first.body.task_id}`
+            ),
+            (all) => all.map(({ task }) => task)
           ),
-          (statuses) => statuses.join() === "PENDING,RUNNING,COMPLETED"
+          (tasks) => tasks.at(-1)?.status === "COMPLETED"
         )
+        assert.strictEqual(announced[0]?.status, "PENDING")
+        assert.strictEqual(new Set(announced.map(({ revision }) => revision)).size, announced.length, "each state is announced once")
         // Another instance, and both at once.
         const second = yield* start(built.config, ["gateway"])
         const there = yield* eventually("the key at another gateway", place(second, "k1", order), ({ status }) => status !== 503)

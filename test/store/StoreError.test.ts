@@ -299,7 +299,7 @@ describe("Postgres", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("inTurn lets a caller that writes again at once not pass the waiting ones", () =>
+  it.live("inTurn does not let a caller that writes again at once pass those that wait", () =>
     Effect.gen(function* () {
       const inTurn = yield* Postgres.inTurn
       const written: Array<string> = []

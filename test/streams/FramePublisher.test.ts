@@ -14,7 +14,8 @@ import * as OrderedRead from "../../src/streams/OrderedRead.ts"
 import * as Record from "../../src/streams/Record.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { another, backend, collect, flying, messages, range, Server, settings, stoppedClock, until } from "./Nats.ts"
+import { another, backend, collect, flying, messages, range, Server, settings, until } from "./Nats.ts"
+import { stoppedClock } from "./StoppedClock.ts"
 
 const stream = Subjects.Frame.stream
 const subjectOf = (underlying: string) => Subjects.Frame.at({ exchange: "NFO", underlying })

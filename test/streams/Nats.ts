@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { Clock, ConfigProvider, Context, Duration, Effect, Layer } from "effect"
 import type { StreamConfig } from "nats"
-import { vi } from "vitest"
 import { JetStream, type Message, type Role } from "../../src/streams/JetStream.ts"
 import type * as OrderedRead from "../../src/streams/OrderedRead.ts"
 import { waitMsMax } from "../Patience.ts"
@@ -35,16 +34,6 @@ export const another = (role: Role = "engine") =>
 
 /** It keeps running when a test stops the clock of this process. */
 const runningMs = performance.now.bind(performance)
-
-/** Stops the monotonic clock of this process until the scope closes. Answers a function that sets it ahead. */
-export const stoppedClock = Effect.gen(function* () {
-  let nowMs = performance.now()
-  const spy = vi.spyOn(performance, "now").mockImplementation(() => nowMs)
-  yield* Effect.addFinalizer(() => Effect.sync(() => spy.mockRestore()))
-  return (byMs: number): void => {
-    nowMs += byMs
-  }
-})
 
 /** Checks a condition every few milliseconds until it is true. The time limit only ends a test with a bug. */
 export const until = <E = never, R = never>(what: string, holds: () => boolean | Effect.Effect<boolean, E, R>, boundMs = waitMsMax) =>

@@ -66,7 +66,7 @@ describe("waiting for NATS", () => {
     })
   )
 
-  it.effect("waits for no unwanted answer, nor after another error, and asks the second question if there is one", () =>
+  it.effect("does not wait for an unwanted answer or after another error, and asks the second question if there is one", () =>
     Effect.gen(function* () {
       const { state, patiently, question } = server()
       assert.strictEqual((yield* timed(patiently({ ...always, isWanted: () => false }, question))).end._tag, "Left")

@@ -188,7 +188,7 @@ describe("TickerSession", () => {
     assert.deepStrictEqual(lost, [["md.frame.NSE.NIFTY", "lease", 11_000]], "what nobody may publish any more is counted, by underlying")
   })
 
-  it("TC-MATL-032 a packet that cannot be read costs itself alone: it is counted, and kept with its token for the log, at most ten of them", () => {
+  it("TC-MATL-032 only the packet that cannot be read is lost: it is counted, and kept with its token for the log, at most ten of them", () => {
     const appended: Array<number> = []
     const publisher = {
       ...idle,

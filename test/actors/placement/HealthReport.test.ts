@@ -7,7 +7,8 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as FramePublisher from "../../../src/streams/FramePublisher.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
-import { another, backend, Server, settings, stoppedClock, until } from "../../streams/Nats.ts"
+import { another, backend, Server, settings, until } from "../../streams/Nats.ts"
+import { stoppedClock } from "../../streams/StoppedClock.ts"
 
 const subject = Subjects.Frame.at({ exchange: "NFO", underlying: "U1" })
 const roomBytes = 4 * 1_024 * 1_024

@@ -11,7 +11,7 @@ const names = (instrument: typeof option, times: ReadonlyArray<string>) =>
   times.map((time) => ExchangePhase.at(shipped, instrument, true, at(time))).map(({ name, trades }) => `${name} ${trades}`)
 
 describe("the phase of an exchange for orders", () => {
-  it("follows the rulebook's day, and is closed if the rulebook knows neither the exchange nor the day", () => {
+  it("follows the rulebook's day, and is closed if the rulebook does not know the exchange or the day", () => {
     assert.deepStrictEqual(names(option, ["08:00", "11:00", "20:00"]), ["closed false", "continuous true", "closed false"])
     assert.strictEqual(names(share, ["15:25"])[0]?.split(" ")[1], "false")
     assert.strictEqual(ExchangePhase.at(shipped, { ...option, exchange: "XYZ" }, true, at("11:00")), ExchangePhase.closed)

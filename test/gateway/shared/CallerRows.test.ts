@@ -6,7 +6,7 @@ import * as Migrations from "../../../src/store/Migrations.ts"
 import { asUser, at, grantRole, ordinaryUser } from "../../store/owners/OrdinaryUser.ts"
 import { ownedTables } from "../../store/owners/OwnedRows.ts"
 import { observer, pool } from "../../store/Stores.ts"
-import { migratedDatabase } from "../../TestBackends.ts"
+import { freshDatabase } from "../../TestBackends.ts"
 import { type Answer, ask, tokens, World, world } from "../GatewayWorld.ts"
 
 /**
@@ -17,7 +17,7 @@ const withoutPlatform = Effect.gen(function* () {
   const admin = inject("backends").postgres
   const user = yield* ordinaryUser(admin)
   yield* grantRole(admin, user.name)
-  const url = yield* migratedDatabase
+  const url = yield* freshDatabase
   const { pathname } = new URL(url)
   yield* at(admin, `ALTER DATABASE ${pathname.slice(1)} OWNER TO ${user.name}`)
   const own = asUser(url, user)

@@ -127,7 +127,7 @@ describe("Tokens", () => {
     )
 
   it.scopedLive(
-    "BE-RES-07 while the issuer is away known keys work for an hour and not longer, unknown keys are refused as such, and it is asked once a pause",
+    "BE-RES-07 while the issuer is away known keys work for an hour and not longer, unknown keys are refused as such, and the issuer is asked once in each pause",
     () =>
       Effect.gen(function* () {
         const [known, other] = yield* Effect.promise(() => Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]))

@@ -303,7 +303,7 @@ describe("Replays of several clients", () => {
           const { engine } = yield* World
           const { createdMs: epoch } = yield* engine.info("MD_FRAMES")
           const first = yield* frame
-          const many = Effect.suspend(() => publishFrame(Array.from({ length: 200 }, () => fullPacket(tokens.nifty, ++price))))
+          const many = Effect.suspend(() => publishFrame(Array.from({ length: 50 }, () => fullPacket(tokens.nifty, ++price))))
           yield* Effect.repeatN(many, 99)
           const publishing = yield* Effect.fork(Effect.repeatN(many, 199))
           const client = yield* open("/ws/ticks")
@@ -312,7 +312,7 @@ describe("Replays of several clients", () => {
           const last = yield* frame
           yield* has(client, last.seq)
           const expected = Array.from({ length: last.seq - first.seq - 1 }, (_, at) => first.seq + 1 + at).flatMap((seq) =>
-            Array.from({ length: 200 }, (_, row) => `${seq}/${row}`)
+            Array.from({ length: 50 }, (_, row) => `${seq}/${row}`)
           )
           assert.deepStrictEqual(places(client.received), [...expected, `${last.seq}/0`, `${last.seq}/2`])
         }).pipe(Effect.provide(context))
@@ -328,7 +328,16 @@ const rows = [
 const changed = (at: number) => chainMessage("delta", [{ strike: 24_500, side: "CE", token: tokens.call, price: at }])
 
 layer(world(), { excludeTestServices: true })("Recovery of chains", (it) => {
-  const strikes = Effect.map(ask(`/fo/strikes?symbol=NIFTY&expiry=${near}`), ({ body }) => body.strikes)
+  // Only REST names the moneyness: a move of the money would change every row of the stream.
+  const streamed = (row: object) =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => {
+        if (typeof value !== "object" || value === null) return [name, value]
+        const { moneyness: _, ...option } = value
+        return [name, option]
+      })
+    )
+  const strikes = Effect.map(ask(`/fo/strikes?symbol=NIFTY&expiry=${near}`), ({ body }) => body.strikes.map(streamed))
   const chainOf = (since?: Place) => ({ action: "subscribe", symbol: "NIFTY", expiry: near, ...(since && { since }) })
 
   it.scoped(
