@@ -498,6 +498,6 @@ describe("ten simulated days", () => {
           .map(({ tradingsymbol, price }) => [tradingsymbol, cents(price)] as const)
         assert.deepStrictEqual([...settled].sort(), [...wanted].sort())
       }),
-    900_000
+    1_800_000
   )
 })
