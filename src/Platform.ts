@@ -45,7 +45,7 @@ const Store = Repositories.layer.pipe(Layer.provide(Migrated), Layer.provideMerg
 const Shared = Accounts.Default.pipe(Layer.provide(LinkedFromStore.layer), Layer.provideMerge(Store), Layer.merge(Redis.Default))
 
 /**
- * How often a process reads the instruments that another process loaded into Postgres. Until it has any, it reads every
+ * How often a process reads the instruments that another process loaded into Postgres. Until it has found some, it reads every
  * `firstInstrumentsEvery`.
  */
 const instrumentsEvery = "1 minute"

@@ -29,7 +29,10 @@ export interface Tool {
  */
 const leftOut: ReadonlySet<string> = new Set(["udf", "exports", "kite", "apiKeys"])
 
-/** Replaces references by what they name, because a client sees the schema of one tool alone. Parameters have no circular references. */
+/**
+ * Replaces each reference in a schema by the schema that it names, because a client sees the schema of one tool alone. Parameters have no
+ * circular references.
+ */
 const resolved = (node: unknown, schemas: Json): unknown => {
   if (Array.isArray(node)) return node.map((one) => resolved(one, schemas))
   if (!isObject(node)) return node

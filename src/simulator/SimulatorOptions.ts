@@ -28,7 +28,7 @@ export interface Options {
   readonly openingCash?: number
   /** The shares of each account at the start; none by default. */
   readonly openingHoldings?: ReadonlyArray<OpeningHolding>
-  /** The port where a test asks for the true state and for faults; 0 takes any free port. By default there is none. */
+  /** The port of the admin API, where a test asks for the true state and for faults; 0 takes any free port. Without it there is no admin API. */
   readonly adminPort?: number
   /** The address to which postbacks of all accounts go. Without it no postback is sent. */
   readonly postbackUrl?: string

@@ -32,7 +32,7 @@ const recheckEveryLooks = 60
 /** The most notifications that may wait; one look serves all of them. */
 const pokesMax = 100
 
-/** Reads the folded fills of every strategy that has any. */
+/** Reads the folded fills of every strategy that has fills. */
 const fillsOf = (repo: FillRepo, multiplierOf: Multiplier.MultiplierOf) => {
   /** By strategy: its folded fills, valid as long as `fillId` is its newest fill. */
   const folded = new Map<number, { readonly fillId: number; readonly fills: Plan.Fills }>()

@@ -1,7 +1,7 @@
 /**
- * Which account streams which instrument, on which of its connections. An instrument has a home: the account of its subscription. While the
- * home is not well, another account of the same broker stands in for it. An instrument is added at its new place before it is dropped at
- * the old one, so that no packet is missed. The result depends only on the present places and the accounts' health.
+ * Which account streams which instrument, on which of its connections. An instrument's home is the account of its subscription. While this
+ * account cannot stream, another account of the same broker streams the instrument instead. An instrument is added at its new place before
+ * it is dropped at the old one, so that no packet is missed. The result depends only on the present places and the accounts' health.
  */
 
 /** `unknown`: the account has not reported lately. Its instruments stay there, and it gets no new ones. */
@@ -89,7 +89,7 @@ const chosen = (home: Account, places: ReadonlyArray<Place>, peers: ReadonlyArra
   const healthOf = (account: string) => peers.find(({ id }) => id === account)?.health
   const standing =
     others.findLast(({ account }) => healthOf(account) === "well") ?? others.findLast(({ account }) => healthOf(account) === "unknown")
-  // While the home's health is unknown, the account that stands in for it keeps the instrument.
+  // While the health of the home account is unknown, the instrument stays at the account that stands in.
   if (home.health === "well" || (home.health === "unknown" && standing === undefined)) {
     const place = at(home.id)
     if (place !== undefined) return place
@@ -102,7 +102,7 @@ const chosen = (home: Account, places: ReadonlyArray<Place>, peers: ReadonlyArra
     const load = rooms.load(id)
     if (place !== undefined && (best === undefined || load < best.load)) best = { place, load }
   }
-  // If no account can stand in, the home keeps the instrument and tries further.
+  // If no account can stand in, the instrument stays at its home account, which keeps trying to stream it.
   return best?.place ?? at(home.id)
 }
 

@@ -36,7 +36,7 @@ export interface Facts {
   readonly closes: boolean
   /** True if a stop of the account made the order, to close a position. */
   readonly isOfAccountStop: boolean
-  /** The strategy of the order; null if there is none, or if it has no limits. */
+  /** The strategy of the order; null if the order has no strategy, or if the strategy has no limits. */
   readonly strategy: StrategyLimits.Situation | null
 }
 

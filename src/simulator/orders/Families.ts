@@ -59,7 +59,7 @@ export interface Member {
   readonly stopPrice: number | null
 }
 
-/** The order that follows when this one has ended; null if there is none. */
+/** The order that follows when this one has ended; null if no order follows. */
 export const next = ({ leg, order, stopPrice }: Member): Member | null => {
   if (Matching.isWorking(order)) return null
   if (leg !== null && order.status === "COMPLETE" && leg.leg < leg.legs) {

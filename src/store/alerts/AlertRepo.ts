@@ -102,7 +102,7 @@ const deliveries = (sql: SqlClient.SqlClient) => ({
   delivered: (eventId: number) =>
     StoreError.guardRead(sql`UPDATE alert_deliveries SET state = 'delivered', attempts = attempts + 1, error = NULL, ended_at = now()
       WHERE event_id = ${eventId} AND state = 'waiting'`).pipe(Effect.asVoid, Effect.withSpan("AlertRepo.delivered")),
-  /** Notes a failed attempt. The next one follows in `againInS` seconds; null means that there is none. */
+  /** Notes a failed attempt. The next attempt follows in `againInS` seconds; null if this was the last attempt. */
   undelivered: (eventId: number, error: string, againInS: number | null) =>
     StoreError.guardRead(sql`UPDATE alert_deliveries SET attempts = attempts + 1, error = ${error},
         state = CASE WHEN ${againInS === null} THEN 'dead' ELSE 'waiting' END, ended_at = CASE WHEN ${againInS === null} THEN now() END,
