@@ -27,8 +27,8 @@ import { SquareOffRepo } from "./store/orders/SquareOffRepo.ts"
 import { StrategyLimitRepo } from "./store/orders/StrategyLimitRepo.ts"
 import { SettlementRepo } from "./store/SettlementRepo.ts"
 import { StrategyRepo } from "./store/StrategyRepo.ts"
-import { SubscriptionRepo } from "./store/SubscriptionRepo.ts"
-import { WindowRepo } from "./store/WindowRepo.ts"
+import { SubscriptionRepo } from "./store/subscriptions/SubscriptionRepo.ts"
+import { WindowRepo } from "./store/subscriptions/WindowRepo.ts"
 
 /** Every repository. They need Postgres with its schema. */
 export const layer = PaperLedgers.Default.pipe(

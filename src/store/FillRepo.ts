@@ -6,7 +6,8 @@ import { Direction } from "../domain/record/StrategyDefinition.ts"
 import { BigIntColumn, isIdentity, NumericColumn, TimeColumn } from "./Columns.ts"
 import * as Postgres from "./Postgres.ts"
 import * as StoreError from "./StoreError.ts"
-import * as SubscriptionActivation from "./SubscriptionActivation.ts"
+import * as SubscriptionActivation from "./subscriptions/SubscriptionActivation.ts"
+import type * as SubscriptionPlaces from "./subscriptions/SubscriptionPlaces.ts"
 
 /** The most fills of one strategy. All of them are folded whenever one is added. */
 export const fillsMax = 20_000
@@ -32,7 +33,7 @@ type Fill = typeof Fill.Type
 export type NewFill = Omit<Fill, "fillId" | "strategyId">
 
 /** An instrument that is subscribed if the fills leave a position in it open. */
-export type Instrument = Pick<SubscriptionActivation.Save, "instrumentToken" | "tradingsymbol" | "segment">
+export type Instrument = Pick<SubscriptionPlaces.Save, "instrumentToken" | "tradingsymbol" | "segment">
 
 export interface Recorded {
   readonly recorded: number
@@ -111,10 +112,10 @@ export class FillRepo extends Effect.Service<FillRepo>()("store/FillRepo", {
         const added = yield* insert(strategyId, fills)
         if ((yield* count(strategyId)) > fillsMax) return yield* new TooManyFills({ strategyId })
         const open = yield* openTokens(strategyId)
-        for (const it of instruments) {
-          if (open.has(it.instrumentToken))
-            yield* subscriptions.activate({ ...it, requestedMode: "FULL", createdBy: owner }, accounts, true)
-        }
+        const saves = instruments
+          .filter((it) => open.has(it.instrumentToken))
+          .map((it) => ({ ...it, requestedMode: "FULL", createdBy: owner }) as const)
+        yield* subscriptions.needed(saves, accounts)
         return Option.some<Recorded>({ recorded: added.length, duplicates: fills.length - added.length })
       }).pipe(Postgres.transaction(sql))
 

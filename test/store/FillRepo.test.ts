@@ -6,7 +6,7 @@ import { quantityMax } from "../../src/domain/strategy/Position.ts"
 import * as Fills from "../../src/store/FillRepo.ts"
 import { FillRepo } from "../../src/store/FillRepo.ts"
 import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
-import { SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
+import { SubscriptionRepo } from "../../src/store/subscriptions/SubscriptionRepo.ts"
 import { fresh } from "./Stores.ts"
 
 const money = (text: string) => new Money.Decimal(text)

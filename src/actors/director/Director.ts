@@ -8,7 +8,7 @@ import { IndicatorSubscriptionRepo } from "../../store/IndicatorSubscriptionRepo
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { SettlementRepo } from "../../store/SettlementRepo.ts"
 import { StrategyRepo } from "../../store/StrategyRepo.ts"
-import { SubscriptionRepo } from "../../store/SubscriptionRepo.ts"
+import { SubscriptionRepo } from "../../store/subscriptions/SubscriptionRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
 import type { LimitReached } from "../../store/LimitReached.ts"
 import type { StoreError, StoreInvalid, StoreUnavailable } from "../../store/StoreError.ts"
-import { type AccountFull, instrumentsMax } from "../../store/SubscriptionActivation.ts"
+import { type AccountFull, instrumentsMax } from "../../store/subscriptions/SubscriptionPlaces.ts"
 
 type Answer<E> =
   | Exclude<E, StoreError | AccountFull | LimitReached>

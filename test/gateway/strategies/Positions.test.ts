@@ -5,7 +5,7 @@ import type * as ChainMessage from "../../../src/domain/options/ChainMessage.ts"
 import { quantityMax } from "../../../src/domain/strategy/Position.ts"
 import { FillRepo } from "../../../src/store/FillRepo.ts"
 import { SettlementRepo } from "../../../src/store/SettlementRepo.ts"
-import { SubscriptionRepo } from "../../../src/store/SubscriptionRepo.ts"
+import { SubscriptionRepo } from "../../../src/store/subscriptions/SubscriptionRepo.ts"
 import { ask, chainMessage, eventually, far, near, publishChain, publishState, tokens, world } from "../GatewayWorld.ts"
 
 const call = { tradingsymbol: "NIFTY98JAN24500CE", exchange: "NFO" }

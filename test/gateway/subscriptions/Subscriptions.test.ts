@@ -1,8 +1,8 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { instrumentsMax, subscriptionsPerUserMax } from "../../../src/store/SubscriptionActivation.ts"
-import { SubscriptionRepo } from "../../../src/store/SubscriptionRepo.ts"
+import { instrumentsMax, subscriptionsPerUserMax } from "../../../src/store/subscriptions/SubscriptionPlaces.ts"
+import { SubscriptionRepo } from "../../../src/store/subscriptions/SubscriptionRepo.ts"
 import { accountIds, ask, eventually, tokens, World, world } from "../GatewayWorld.ts"
 
 const post = (body: unknown, as = "u1", role = "user") => ask("/subscriptions", { method: "POST", as, role, body })

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { windowsPerUserMax } from "../../../src/store/WindowRepo.ts"
+import { windowsPerUserMax } from "../../../src/store/subscriptions/WindowRepo.ts"
 import { ask, world } from "../GatewayWorld.ts"
 
 const create = (body: object, as = "u1") => ask("/subscriptions/windows", { method: "POST", as, body })

@@ -1,10 +1,10 @@
 import * as SqlClient from "@effect/sql/SqlClient"
-import { Data, Effect, Either, Option } from "effect"
-import { LimitReached } from "./LimitReached.ts"
-import * as Caller from "./owners/Caller.ts"
-import * as Postgres from "./Postgres.ts"
-import * as StoreError from "./StoreError.ts"
+import { Data, Effect, Option } from "effect"
+import * as Caller from "../owners/Caller.ts"
+import * as Postgres from "../Postgres.ts"
+import * as StoreError from "../StoreError.ts"
 import * as SubscriptionActivation from "./SubscriptionActivation.ts"
+import * as SubscriptionPlaces from "./SubscriptionPlaces.ts"
 import * as SubscriptionRows from "./SubscriptionRows.ts"
 
 /** Legs or open fills of these strategies, of any owner, need the instrument. */
@@ -18,9 +18,7 @@ export interface Patch {
   readonly requestedMode?: SubscriptionRows.Mode | undefined
   readonly accountId?: string | undefined
 }
-type Save = SubscriptionActivation.Save
-/** Why a subscription of a batch is not saved. */
-type Refused = SubscriptionActivation.AccountFull | LimitReached
+type Save = SubscriptionPlaces.Save
 
 /**
  * Fails while a strategy needs the instrument. Strategies of all users count, so it runs for the platform. Legs and fills of another
@@ -41,52 +39,34 @@ const refuseWhileNeeded = (sql: SqlClient.SqlClient, token: number) =>
   )
 
 const makeChanges = (sql: SqlClient.SqlClient) => {
-  const { lockedByToken } = SubscriptionRows.reads(sql)
+  const { loads, lockedByTokens } = SubscriptionRows.reads(sql)
   const { update } = SubscriptionRows.writes(sql)
-  const { activate, isFull, lock, refuseBeyondLimit } = SubscriptionActivation.make(sql)
+  const { requested, lock } = SubscriptionActivation.make(sql)
 
   // The row's lock serialises this with adding a leg, which takes the same lock.
   const patch = (token: number, it: Patch) =>
     Effect.gen(function* () {
       const mayNeedRoom = it.status === "active" || it.accountId !== undefined
       if (mayNeedRoom) yield* lock
-      const stored = yield* lockedByToken(token)
-      if (Option.isNone(stored)) return Option.none<SubscriptionRows.Row>()
+      const [row] = yield* lockedByTokens([token])
+      if (row === undefined) return Option.none<SubscriptionRows.Row>()
       if (it.status === "inactive") yield* refuseWhileNeeded(sql, token)
-      const row = stored.value
       const next = {
         token,
         status: it.status ?? row.status,
         mode: it.requestedMode ?? row.requestedMode,
         account: it.accountId ?? row.accountId
       }
-      if (next.status === "active" && row.status !== "active" && row.origin === "person") yield* refuseBeyondLimit(row.createdBy, token)
-      const isThere = row.status === "active" && row.accountId === next.account
-      if (mayNeedRoom && next.status === "active" && next.account !== null && !isThere && (yield* isFull(next.account)))
-        return yield* new SubscriptionActivation.AccountFull({ account: next.account })
+      if (mayNeedRoom)
+        yield* Option.match(SubscriptionPlaces.refusalOf(row, next, yield* loads()), { onNone: () => Effect.void, onSome: Effect.fail })
       return Option.some(yield* update(next))
     }).pipe(Postgres.transaction(sql), Caller.asPlatform)
 
-  const saveOne = (it: Save, accounts: ReadonlyArray<string>) =>
-    Effect.gen(function* () {
-      yield* lock
-      if (it.origin !== "window") yield* refuseBeyondLimit(it.createdBy, it.instrumentToken)
-      return yield* activate(it, accounts, false)
-    })
-
-  const save = (it: Save, accounts: ReadonlyArray<string>) => Postgres.transaction(sql)(saveOne(it, accounts))
-
   /** Saves all subscriptions except those for which no account has room, and those beyond the limit of their user. */
-  const saveAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) =>
-    Effect.forEach(all, (it) =>
-      saveOne(it, accounts).pipe(
-        Effect.map((saved): Either.Either<SubscriptionActivation.Saved, Refused> => Either.right(saved)),
-        Effect.catchIf(
-          (error) => error instanceof SubscriptionActivation.AccountFull || error instanceof LimitReached,
-          (refused) => Effect.succeed(Either.left(refused))
-        )
-      )
-    ).pipe(Postgres.transaction(sql))
+  const saveAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) => requested(all, accounts).pipe(Postgres.transaction(sql))
+
+  const save = (it: Save, accounts: ReadonlyArray<string>) =>
+    Effect.flatMap(saveAll([it], accounts), ([saved]) => saved ?? Effect.die("not saved"))
 
   /** Assigns new rows to the accounts in turn. Stored rows do not change. */
   const addAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) => sql`

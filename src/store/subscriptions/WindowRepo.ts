@@ -1,8 +1,8 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
-import { BigIntColumn, TimeColumn } from "./Columns.ts"
-import * as StoreError from "./StoreError.ts"
+import { BigIntColumn, TimeColumn } from "../Columns.ts"
+import * as StoreError from "../StoreError.ts"
 import { Mode } from "./SubscriptionRows.ts"
 
 /** Windows per user. More would only cover the same few underlyings. */

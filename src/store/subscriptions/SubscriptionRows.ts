@@ -2,7 +2,7 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
-import { BigIntColumn, TimeColumn } from "./Columns.ts"
+import { BigIntColumn, TimeColumn } from "../Columns.ts"
 
 export const Status = Schema.Literal("active", "inactive")
 export type Status = typeof Status.Type
@@ -29,15 +29,12 @@ const Row = Schema.Struct({
 export type Row = typeof Row.Type
 
 /** A row to write as active. */
-const NewRow = Schema.Struct({
-  instrumentToken: Schema.Int,
-  tradingsymbol: Schema.String,
-  segment: Schema.String,
-  requestedMode: Mode,
-  accountId: Schema.NullOr(Schema.String),
-  createdBy: Schema.String,
-  origin: Origin
-})
+const NewRow = Row.pick("instrumentToken", "tradingsymbol", "segment", "requestedMode", "accountId", "createdBy", "origin")
+export type NewRow = typeof NewRow.Type
+
+/** How many active rows there are of an account, a creator and an origin. */
+const Load = Schema.Struct({ accountId: Schema.NullOr(Schema.String), createdBy: Schema.String, origin: Origin, count: Schema.Int })
+export type Load = typeof Load.Type
 
 const columnsOf = (sql: SqlClient.SqlClient) =>
   sql.literal(`instrument_token AS "instrumentToken", tradingsymbol, segment, status, requested_mode AS "requestedMode",
@@ -51,10 +48,18 @@ export const reads = (sql: SqlClient.SqlClient) => {
       Result: Row,
       execute: (token) => sql`SELECT ${columns} FROM subscriptions WHERE instrument_token = ${token}`
     }),
-    lockedByToken: SqlSchema.findOne({
-      Request: Schema.Int,
+    /** In the order of tokens, so that two transactions never wait for each other. */
+    lockedByTokens: SqlSchema.findAll({
+      Request: Schema.Array(Schema.Int),
       Result: Row,
-      execute: (token) => sql`SELECT ${columns} FROM subscriptions WHERE instrument_token = ${token} FOR UPDATE`
+      execute: (tokens) => sql`SELECT ${columns} FROM subscriptions WHERE instrument_token = ANY(${tokens}::bigint[])
+        ORDER BY instrument_token FOR UPDATE`
+    }),
+    loads: SqlSchema.findAll({
+      Request: Schema.Void,
+      Result: Load,
+      execute: () => sql`SELECT account_id AS "accountId", created_by AS "createdBy", origin, count(*)::integer AS count
+        FROM subscriptions WHERE status = 'active' GROUP BY account_id, created_by, origin`
     }),
     byTokens: SqlSchema.findAll({
       Request: Schema.Array(Schema.Int),
@@ -85,22 +90,24 @@ export const writes = (sql: SqlClient.SqlClient) => {
   const columns = columnsOf(sql)
   return {
     /**
-     * Inserts an active row, or activates the stored row of the token. A person's request keeps that origin. If the stored row is of
-     * another contract, which had the token on an earlier day, none of its values are kept.
+     * Inserts active rows, or writes them over the stored rows of their tokens, which become active. A token may occur once. Another
+     * contract than the stored one, which had the token on an earlier day, counts as created now. An active row keeps its creator: row
+     * security lets users insert rows of their own only, so this statement decides it.
      */
-    activate: SqlSchema.single({
-      Request: NewRow,
+    activate: SqlSchema.findAll({
+      Request: Schema.Array(Schema.typeSchema(NewRow)),
       Result: Row,
       execute: (
-        it
+        rows
       ) => sql`INSERT INTO subscriptions (instrument_token, tradingsymbol, segment, status, requested_mode, account_id, created_by, origin)
-      VALUES (${it.instrumentToken}, ${it.tradingsymbol}, ${it.segment}, 'active', ${it.requestedMode}, ${it.accountId}, ${it.createdBy},
-        ${it.origin})
+      SELECT it.token, it.tradingsymbol, it.segment, 'active', it.mode, it.account, it.created_by, it.origin
+      FROM unnest(${rows.map((it) => it.instrumentToken)}::bigint[], ${rows.map((it) => it.tradingsymbol)}::text[],
+        ${rows.map((it) => it.segment)}::text[], ${rows.map((it) => it.requestedMode)}::text[], ${rows.map((it) => it.accountId)}::text[],
+        ${rows.map((it) => it.createdBy)}::text[], ${rows.map((it) => it.origin)}::text[])
+        AS it (token, tradingsymbol, segment, mode, account, created_by, origin)
       ON CONFLICT (instrument_token) DO UPDATE SET tradingsymbol = excluded.tradingsymbol, segment = excluded.segment, status = 'active',
-        requested_mode = excluded.requested_mode, account_id = excluded.account_id, updated_at = now(),
-        ended_reason = NULL,
-        origin = CASE WHEN subscriptions.status = 'active' AND subscriptions.tradingsymbol = excluded.tradingsymbol
-          AND subscriptions.origin = 'person' THEN 'person' ELSE excluded.origin END,
+        requested_mode = excluded.requested_mode, account_id = excluded.account_id,
+        origin = excluded.origin, ended_reason = NULL, updated_at = now(),
         created_by = CASE WHEN subscriptions.status = 'active' AND subscriptions.tradingsymbol = excluded.tradingsymbol
           THEN subscriptions.created_by ELSE excluded.created_by END,
         created_at = CASE WHEN subscriptions.tradingsymbol = excluded.tradingsymbol THEN subscriptions.created_at ELSE now() END

@@ -1,11 +1,11 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import * as Money from "../../src/domain/Money.ts"
-import { StrategyRepo } from "../../src/store/StrategyRepo.ts"
-import { AccountFull, instrumentsMax, type Save } from "../../src/store/SubscriptionActivation.ts"
-import { SubscriptionRepo } from "../../src/store/SubscriptionRepo.ts"
-import { migratedDatabase } from "../TestBackends.ts"
-import { fresh, started } from "./Stores.ts"
+import * as Money from "../../../src/domain/Money.ts"
+import { StrategyRepo } from "../../../src/store/StrategyRepo.ts"
+import { AccountFull, instrumentsMax, type Save } from "../../../src/store/subscriptions/SubscriptionPlaces.ts"
+import { SubscriptionRepo } from "../../../src/store/subscriptions/SubscriptionRepo.ts"
+import { migratedDatabase } from "../../TestBackends.ts"
+import { fresh, started } from "../Stores.ts"
 
 const wanted = (token: number, more: Partial<Save> = {}): Save => ({
   instrumentToken: token,
