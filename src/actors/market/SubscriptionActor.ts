@@ -71,12 +71,11 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       let ended = 0
       for (const reason of [expired, delisted]) {
-        const tokens = active
-          .filter((row) => endOf(row, registry.byToken(row.instrumentToken), hasSettled) === reason)
-          .map(({ instrumentToken }) => instrumentToken)
-        if (tokens.length === 0) continue
-        ended += yield* subscriptions.end(tokens, reason)
-        yield* Effect.logInfo("subscriptions ended by themselves").pipe(Effect.annotateLogs({ reason, count: tokens.length }))
+        const past = active.filter((row) => endOf(row, registry.byToken(row.instrumentToken), hasSettled) === reason)
+        if (past.length === 0) continue
+        const count = yield* subscriptions.end(past, reason)
+        ended += count
+        yield* Effect.logInfo("subscriptions ended by themselves").pipe(Effect.annotateLogs({ reason, count }))
       }
       return ended
     })
@@ -95,10 +94,10 @@ export const make = Effect.gen(function* () {
     })
 
   /** Ends subscriptions that only windows asked for and that no window needs now. A strategy's leg keeps its instrument subscribed. */
-  const release = (tokens: ReadonlyArray<number>) =>
-    Effect.reduce(tokens, 0, (count, token) =>
-      subscriptions.deactivate(token).pipe(
-        Effect.as(count + 1),
+  const release = (rows: ReadonlyArray<SubscriptionRepo.Row>) =>
+    Effect.reduce(rows, 0, (count, row) =>
+      subscriptions.deactivate(row.instrumentToken, row).pipe(
+        Effect.map((ended) => count + (Option.isSome(ended) ? 1 : 0)),
         Effect.catchTag("SubscriptionNeeded", () => Effect.succeed(count))
       )
     )
@@ -128,8 +127,7 @@ export const make = Effect.gen(function* () {
         const instrument = registry.byToken(row.instrumentToken)
         return row.origin === "window" && !kept.has(row.instrumentToken) && instrument !== undefined && isAlive(instrument)
       }
-      const surplus = active.filter(isSurplus).map(({ instrumentToken }) => instrumentToken)
-      return changed + (yield* release(surplus))
+      return changed + (yield* release(active.filter(isSurplus)))
     })
 
   const requests = yield* SubscriptionRequests.make

@@ -1,4 +1,4 @@
-import { Data, Effect, Either } from "effect"
+import { Data, Effect, Either, Option } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { takesAway } from "../../domain/accounts/SubscriptionRights.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
@@ -74,8 +74,8 @@ const makeChange = Effect.gen(function* () {
         if (row === undefined) yield* refuse("Subscription not found")
         else if (row.createdBy !== owner) yield* refuse("Forbidden")
         else if (row.status === "active")
-          yield* subscriptions.deactivate(token).pipe(
-            Effect.tap(() => Effect.sync(() => ended++)),
+          yield* subscriptions.deactivate(token, row).pipe(
+            Effect.flatMap(Option.match({ onNone: () => refuse("Subscription not found"), onSome: () => Effect.sync(() => void ended++) })),
             Effect.catchTag("SubscriptionNeeded", () => refuse("Subscription is needed by a strategy"))
           )
       }

@@ -103,7 +103,7 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
           yield* known(payload.account_id)
           const row = yield* mine(path.token)
           if (payload.status === "inactive" && isKeptByWindow(row)) return yield* keptByWindow()
-          const changed = yield* orProblem(subscriptions.patch(row.instrumentToken, patchOf(payload))).pipe(
+          const changed = yield* orProblem(subscriptions.patch(row.instrumentToken, patchOf(payload), row)).pipe(
             Effect.catchTag("SubscriptionNeeded", () => Effect.fail(needed()))
           )
           yield* changes.poke("subscriptions")
@@ -114,9 +114,10 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           const row = yield* mine(path.token)
           if (isKeptByWindow(row)) return yield* keptByWindow()
-          yield* orProblem(subscriptions.deactivate(row.instrumentToken)).pipe(
+          const ended = yield* orProblem(subscriptions.deactivate(row.instrumentToken, row)).pipe(
             Effect.catchTag("SubscriptionNeeded", () => Effect.fail(needed()))
           )
+          yield* foundOption("Subscription")(ended)
           yield* changes.poke("subscriptions")
           return { message: "Subscription deactivated" }
         })

@@ -20,6 +20,11 @@ export interface Patch {
 }
 type Save = SubscriptionPlaces.Save
 
+/** What a caller saw of a row before it decided to change it. Meanwhile the row may have become another contract's or user's. */
+type Seen = Pick<SubscriptionRows.Row, "tradingsymbol" | "createdBy" | "origin">
+const isStill = (row: Seen, seen: Seen): boolean =>
+  row.tradingsymbol === seen.tradingsymbol && row.createdBy === seen.createdBy && row.origin === seen.origin
+
 /**
  * Fails while a strategy needs the instrument. Strategies of all users count, so it runs for the platform. Legs and fills of another
  * contract, which had the token on an earlier day, do not count.
@@ -44,12 +49,12 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
   const { requested, lock } = SubscriptionActivation.make(sql)
 
   // The row's lock serialises this with adding a leg, which takes the same lock.
-  const patch = (token: number, it: Patch) =>
+  const patch = (token: number, it: Patch, seen?: Seen) =>
     Effect.gen(function* () {
       const mayNeedRoom = it.status === "active" || it.accountId !== undefined
       if (mayNeedRoom) yield* lock
       const [row] = yield* lockedByTokens([token])
-      if (row === undefined) return Option.none<SubscriptionRows.Row>()
+      if (row === undefined || (seen !== undefined && !isStill(row, seen))) return Option.none<SubscriptionRows.Row>()
       if (it.status === "inactive") yield* refuseWhileNeeded(sql, token)
       const next = {
         token,
@@ -116,16 +121,20 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
       byTokens: (tokens: ReadonlyArray<number>) =>
         StoreError.guardRead(byTokens(tokens)).pipe(Effect.withSpan("SubscriptionRepo.byTokens")),
       /**
-       * None if the token has no row. Fails with SubscriptionNeeded if the row would become inactive but a leg or an open fill needs
+       * None if the token has no row, or none like `seen`. Fails with SubscriptionNeeded if the row would become inactive but a leg or an open fill needs
        * it, and with AccountFull or LimitReached like `save`.
        */
-      patch: (token: number, it: Patch) => StoreError.guardRead(patch(token, it)).pipe(Effect.withSpan("SubscriptionRepo.patch")),
-      /** Makes the row inactive. It stays in the table. */
-      deactivate: (token: number) =>
-        StoreError.guardRead(patch(token, { status: "inactive" })).pipe(Effect.withSpan("SubscriptionRepo.deactivate")),
-      /** Deactivates active rows and stores the reason. Their places are free at once. Returns how many rows ended. */
-      end: (tokens: ReadonlyArray<number>, reason: string) =>
-        Effect.map(StoreError.guard(end(tokens, reason)), (rows) => rows.length).pipe(Effect.withSpan("SubscriptionRepo.end")),
+      patch: (token: number, it: Patch, seen?: Seen) =>
+        StoreError.guardRead(patch(token, it, seen)).pipe(Effect.withSpan("SubscriptionRepo.patch")),
+      /** Makes the row inactive. It stays in the table. Answers and fails like `patch`. */
+      deactivate: (token: number, seen?: Seen) =>
+        StoreError.guardRead(patch(token, { status: "inactive" }, seen)).pipe(Effect.withSpan("SubscriptionRepo.deactivate")),
+      /**
+       * Deactivates those rows that are active and still of the same contract, and stores the reason. Their places are free at once.
+       * Returns how many rows ended.
+       */
+      end: (rows: ReadonlyArray<Pick<SubscriptionRows.Row, "instrumentToken" | "tradingsymbol">>, reason: string) =>
+        Effect.map(StoreError.guard(end(rows, reason)), (ended) => ended.length).pipe(Effect.withSpan("SubscriptionRepo.end")),
       /** All active rows, by token. */
       active: StoreError.guardRead(active()).pipe(Effect.withSpan("SubscriptionRepo.active")),
       isEmpty: StoreError.guardRead(isEmpty).pipe(Effect.withSpan("SubscriptionRepo.isEmpty"))

@@ -121,8 +121,9 @@ export const writes = (sql: SqlClient.SqlClient) => {
           ended_reason = CASE ${status} WHEN 'active' THEN NULL ELSE ended_reason END
         WHERE instrument_token = ${token} RETURNING ${columns}`
     }),
-    end: (tokens: ReadonlyArray<number>, reason: string) => sql`UPDATE subscriptions
+    end: (rows: ReadonlyArray<Pick<Row, "instrumentToken" | "tradingsymbol">>, reason: string) => sql`UPDATE subscriptions s
       SET status = 'inactive', ended_reason = ${reason}, updated_at = now()
-      WHERE instrument_token = ANY(${tokens}::bigint[]) AND status = 'active' RETURNING instrument_token`
+      FROM unnest(${rows.map((it) => it.instrumentToken)}::bigint[], ${rows.map((it) => it.tradingsymbol)}::text[]) AS it (token, tradingsymbol)
+      WHERE s.instrument_token = it.token AND s.tradingsymbol = it.tradingsymbol AND s.status = 'active' RETURNING s.instrument_token`
   } as const
 }
