@@ -204,7 +204,7 @@ const checker = (document: Json) => {
     return check(body) === true ? undefined : JSON.stringify(check.errors?.[0])
   }
   return ({ operation }: Request, status: number, type: string, text: string): string | undefined => {
-    // A health report `down` is a valid answer: its probes wait for less than a second.
+    // A health report `down` is a valid answer: its probes wait for two seconds at most.
     const isHealth = operation?.path.startsWith("/health") === true
     if (status >= 500 && !(status === 503 && isHealth)) return `${status} ${text.slice(0, 200)}`
     const isJson = type.startsWith("application/json")

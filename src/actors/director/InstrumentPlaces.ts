@@ -171,15 +171,17 @@ export const make = Effect.gen(function* () {
       const forget = Effect.sync(() => {
         parts = undefined
         from = ""
-      })
+      }).pipe(oneAtATime.withPermits(1))
       const again = (error: NatsError) => Effect.zipRight(forget, Effect.logDebug("instruments are not placed now", error.message))
       return {
-        settle: (streamed) =>
-          Effect.suspend(() => {
+        settle: (streamed) => {
+          // While a look is under way, nothing changes: at its end it would take the old instruments' places for those of the new ones.
+          const want = Effect.sync(() => {
             wanted = new Map(streamed.map((one) => [one.instrument_token, one]))
             from = ""
-            return look
-          }),
+          })
+          return Effect.zipRight(oneAtATime.withPermits(1)(want), look)
+        },
         forget,
         follow: Effect.forever(Effect.delay(Effect.catchTag(look, "NatsError", again), lookEvery))
       } satisfies InstrumentPlaces

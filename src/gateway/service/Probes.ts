@@ -8,7 +8,8 @@ import * as Metrics from "../shared/Metrics.ts"
 import { missesMax, Verdict } from "./Verdict.ts"
 
 const probeEvery = "1 second"
-const probeTimeout = "900 millis"
+/** On a busy machine an answer can take a second, and a report `down` for that would take a gateway out of service. */
+const probeTimeout = "2 seconds"
 
 /** Results of the probes. A backend is down when two probes in a row had no answer. */
 export interface Known {
