@@ -97,6 +97,8 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
     /** The version of Postgres' data when it was last read. */
     let version = ""
     let refusal: Refusal | undefined
+    // A read that began before a newer list was stored must not put its older one in place of that.
+    const oneAtATime = (yield* Effect.makeSemaphore(1)).withPermits(1)
     const set = (master: Instrument.Master): void => {
       index = indexOf(master)
       searchIndex = undefined
@@ -119,7 +121,7 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
         const newest = yield* versionAsOf(tradeDate)
         if (newest === version || !(yield* load(tradeDate))) return
         version = newest
-      })
+      }).pipe(oneAtATime)
     /**
      * Stores a trade date's dump and holds it in memory. An incomplete dump is refused, and the previous one stays in use. If another
      * process stored this date meanwhile, its instruments are loaded and these are dropped, so that both processes agree.
@@ -136,7 +138,7 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
         else yield* load(tradeDate)
         refusal = undefined
         version = yield* versionAsOf(tradeDate)
-      })
+      }).pipe(oneAtATime)
     /** The dump in use before a new one is fetched; `replace` compares the two. */
     const inForce = (tradeDate: string): Effect.Effect<DayInForce, StoreError> =>
       Effect.all({ counts: repo.countsAsOf(tradeDate), version: versionAsOf(tradeDate) })
@@ -169,7 +171,7 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
       },
       /** The newest refused dump and the reason; undefined if none was refused after the dump in use. */
       refusal: (): Refusal | undefined => refusal,
-      load,
+      load: (asOf?: string) => oneAtATime(load(asOf)),
       follow,
       inForce,
       replace,

@@ -1,5 +1,6 @@
 import { Effect, Either, Option } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as Life from "../../domain/market/Life.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
@@ -67,8 +68,13 @@ export const make = Effect.gen(function* () {
     Life.instrumentShownUntilMs(rules.current(), instrument) + settlesWithinMs <= clock.unsafeNow()
   const reach = yield* WindowReach.make(kind, isAlive)
 
+  const isListed = ({ instrumentToken, tradingsymbol }: SubscriptionRepo.Row) =>
+    registry.byToken(instrumentToken)?.tradingsymbol === tradingsymbol
+
   const endPast = (active: ReadonlyArray<SubscriptionRepo.Row>) =>
     Effect.gen(function* () {
+      // A contract that this process does not know may be in a list that another process has stored since.
+      if (!active.every(isListed)) yield* registry.follow(IndiaTime.istDate(clock.unsafeNow()))
       let ended = 0
       for (const reason of [expired, delisted]) {
         const past = active.filter((row) => endOf(row, registry.byToken(row.instrumentToken), hasSettled) === reason)
@@ -80,10 +86,33 @@ export const make = Effect.gen(function* () {
       return ended
     })
 
+  /** The list for which `restore` has run. */
+  let restoredFor: Instrument.Master | undefined
+  /** Restores the subscriptions of persons that ended because a list lacked their contract, when a new list has it again. */
+  const restore = Effect.gen(function* () {
+    const master = registry.current()
+    if (master === restoredFor) return 0
+    const isBack = (row: SubscriptionRepo.Row) => {
+      const instrument = registry.byToken(row.instrumentToken)
+      return row.origin === "person" && isListed(row) && instrument !== undefined && isAlive(instrument)
+    }
+    const back = (yield* subscriptions.endedFor(delisted)).filter(isBack)
+    const saves = back.map(({ accountId: _, ...row }) => row)
+    const saved = yield* subscriptions.keepAll(saves, accounts.streaming())
+    const count = saved.filter(Either.isRight).length
+    if (saved.length > 0) {
+      yield* Effect.logInfo("instruments are listed again, and their subscriptions go on").pipe(
+        Effect.annotateLogs({ count, refused: saved.length - count })
+      )
+    }
+    restoredFor = master
+    return count
+  })
+
   const subscribe = (window: WindowRepo.Row, missing: ReadonlyArray<Instrument.Instrument>) =>
     Effect.gen(function* () {
       if (missing.length === 0) return 0
-      const saved = yield* subscriptions.saveAll(missing.map(savedFor(window)), accounts.streaming())
+      const saved = yield* subscriptions.keepAll(missing.map(savedFor(window)), accounts.streaming())
       const refused = saved.filter(Either.isLeft).length
       if (refused > 0) {
         yield* Effect.logWarning("no account has room for all instruments of a window").pipe(
@@ -135,7 +164,7 @@ export const make = Effect.gen(function* () {
   const look = Effect.gen(function* () {
     if (registry.current() === undefined) return
     const ended = yield* endPast(yield* subscriptions.active)
-    const changed = yield* followWindows(yield* subscriptions.active)
+    const changed = (yield* restore) + (yield* followWindows(yield* subscriptions.active))
     if (ended + changed === 0) return
     Metrics.subscriptionsChanged("ended", ended)
     Metrics.subscriptionsChanged("followed", changed)

@@ -1,8 +1,7 @@
-import { Data, Effect, Either, Option } from "effect"
+import { Data, Effect, Either, Match, Option } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
-import { takesAway } from "../../domain/accounts/SubscriptionRights.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
-import type { Save } from "../../store/subscriptions/SubscriptionPlaces.ts"
+import type { Refusal, Save } from "../../store/subscriptions/SubscriptionPlaces.ts"
 import { SubscriptionRepo } from "../../store/subscriptions/SubscriptionRepo.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { JetStream } from "../../streams/JetStream.ts"
@@ -18,6 +17,12 @@ class Unanswered extends Data.TaggedError("Unanswered")<{ readonly detail: strin
   }
 }
 
+const refusedText = Match.typeTags<Refusal>()({
+  AccountFull: () => "no account has room",
+  LimitReached: ({ max, what }) => `a service has at most ${max} ${what}`,
+  TakesAway: () => "Forbidden"
+})
+
 /** A token that Postgres can hold. */
 const canExist = (token: number): boolean => token > 0 && Number.isSafeInteger(token)
 
@@ -28,12 +33,10 @@ const makeChange = Effect.gen(function* () {
   const subscriptions = yield* SubscriptionRepo
 
   /** Why an instrument cannot be subscribed; undefined if it can. */
-  const refusal = (owner: string, wanted: Wanted, row: SubscriptionRepo.Row | undefined): string | undefined => {
-    const instrument = registry.byToken(wanted.instrument_token)
-    if (instrument === undefined) return "Instrument not found"
-    if (wanted.account_id !== undefined && !accounts.ids().some((id) => id === wanted.account_id)) return "account_id: no such account"
-    const isOthers = row !== undefined && row.createdBy !== owner
-    return isOthers && takesAway(row, wanted, instrument.tradingsymbol) ? "Forbidden" : undefined
+  const refusal = (wanted: Wanted): string | undefined => {
+    if (registry.byToken(wanted.instrument_token) === undefined) return "Instrument not found"
+    const isKnown = wanted.account_id === undefined || accounts.ids().some((id) => id === wanted.account_id)
+    return isKnown ? undefined : "account_id: no such account"
   }
   const saveOf = (owner: string, { account_id, instrument_token, requested_mode }: Wanted): ReadonlyArray<Save> => {
     const instrument = registry.byToken(instrument_token)
@@ -45,10 +48,8 @@ const makeChange = Effect.gen(function* () {
 
   const subscribe = (owner: string, wanted: ReadonlyArray<Wanted>, refused: Array<Refused>) =>
     Effect.gen(function* () {
-      const rows = yield* subscriptions.byTokens(wanted.map((one) => one.instrument_token).filter(canExist))
-      const before = new Map(rows.map((row) => [row.instrumentToken, row]))
       const saves = wanted.flatMap((one) => {
-        const message = refusal(owner, one, before.get(one.instrument_token))
+        const message = refusal(one)
         if (message === undefined) return saveOf(owner, one)
         refused.push({ instrument_token: one.instrument_token, message })
         return []
@@ -56,8 +57,7 @@ const makeChange = Effect.gen(function* () {
       const saved = saves.length === 0 ? [] : yield* subscriptions.saveAll(saves, accounts.streaming())
       for (const [at, one] of saved.entries()) {
         if (Either.isRight(one)) continue
-        const message = one.left._tag === "AccountFull" ? "no account has room" : `a service has at most ${one.left.max} ${one.left.what}`
-        refused.push({ instrument_token: saves[at]?.instrumentToken ?? 0, message })
+        refused.push({ instrument_token: saves[at]?.instrumentToken ?? 0, message: refusedText(one.left) })
       }
       const done = saved.filter(Either.isRight)
       const created = done.filter(({ right }) => right.created).length

@@ -2,10 +2,11 @@ import { Effect } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
 import type { LimitReached } from "../../store/LimitReached.ts"
 import type { StoreError, StoreInvalid, StoreUnavailable } from "../../store/StoreError.ts"
-import { type AccountFull, instrumentsMax } from "../../store/subscriptions/SubscriptionPlaces.ts"
+import { type AccountFull, instrumentsMax, type TakesAway } from "../../store/subscriptions/SubscriptionPlaces.ts"
 
 type Answer<E> =
-  | Exclude<E, StoreError | AccountFull | LimitReached>
+  | Exclude<E, StoreError | AccountFull | LimitReached | TakesAway>
+  | (E extends TakesAway ? Problem.Forbidden : never)
   | (E extends StoreUnavailable ? Problem.Unavailable : never)
   | (E extends StoreInvalid | AccountFull | LimitReached ? Problem.Invalid : never)
 
@@ -49,6 +50,8 @@ export const orProblem = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effec
           return Effect.die(error)
         case "AccountFull":
           return Effect.fail(noRoom(error as unknown as AccountFull) as Answer<E>)
+        case "TakesAway":
+          return Effect.fail(new Problem.Forbidden({ detail: "Forbidden" }) as Answer<E>)
         case "LimitReached":
           return Effect.fail(tooMany(error as unknown as LimitReached) as Answer<E>)
         case "StoreInvalid":

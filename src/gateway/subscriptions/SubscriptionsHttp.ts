@@ -1,11 +1,10 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import { canExist } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
-import { takesAway } from "../../domain/accounts/SubscriptionRights.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { SubscriptionRepo } from "../../store/subscriptions/SubscriptionRepo.ts"
 import { Changes } from "../shared/Changes.ts"
@@ -88,9 +87,6 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
           yield* known(payload.account_id)
           yield* instrumentsLoaded(registry)
           const instrument = yield* found("Instrument", registry.byToken(payload.instrument_token))
-          const before = yield* orProblem(subscriptions.byToken(instrument.token))
-          if (Option.exists(before, (row) => !mayChange(user, row) && takesAway(row, payload, instrument.tradingsymbol)))
-            return yield* new Problem.Forbidden({ detail: "Forbidden" })
           yield* orProblem(subscriptions.save(SubscriptionBatch.saveOf(user, instrument, payload), accounts.streaming()))
           yield* changes.poke("subscriptions")
           return { message: "Subscription created", instrument_token: instrument.token }

@@ -1,7 +1,6 @@
 /** Activates subscriptions and assigns them to accounts. The transactions of legs and fills use it too. */
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Either } from "effect"
-import type { LimitReached } from "../LimitReached.ts"
 import * as SubscriptionPlaces from "./SubscriptionPlaces.ts"
 import * as SubscriptionRows from "./SubscriptionRows.ts"
 
@@ -10,7 +9,7 @@ export interface Saved {
   /** False if the contract already had a row, active or not. */
   readonly created: boolean
 }
-export type Outcome = Either.Either<Saved, SubscriptionPlaces.AccountFull | LimitReached>
+export type Outcome = Either.Either<Saved, SubscriptionPlaces.Refusal>
 
 /** The key of the lock that serialises assignments, so that two concurrent ones do not both choose the same account as the emptiest. */
 const assignmentLock = 81_062_027
@@ -45,8 +44,12 @@ export const make = (sql: SqlClient.SqlClient) => {
     lock,
     /** Activates what has a place, in the order of `saves`, and says of each other one why it has none. Only inside a transaction. */
     requested: (saves: ReadonlyArray<SubscriptionPlaces.Save>, accounts: ReadonlyArray<string>) => placed(saves, accounts, "request"),
-    /** Activates what legs and fills need. Fails with AccountFull if one has no place. Only inside a transaction. */
+    /** Like `requested`, for what a window or a new day's list needs: an active subscription stays as it is. */
+    kept: (saves: ReadonlyArray<SubscriptionPlaces.Save>, accounts: ReadonlyArray<string>) => placed(saves, accounts, "need"),
+    /** Activates all that legs and fills need. Fails with AccountFull if one has no place. Only inside a transaction. */
     needed: (saves: ReadonlyArray<SubscriptionPlaces.Save>, accounts: ReadonlyArray<string>) =>
-      Effect.flatMap(placed(saves, accounts, "leg"), (outcomes) => Effect.all(outcomes, { discard: true }))
+      Effect.flatMap(placed(saves, accounts, "need"), (outcomes) => Effect.all(outcomes, { discard: true })).pipe(
+        Effect.catchTags({ LimitReached: Effect.die, TakesAway: Effect.die }) // only requests are refused for these
+      )
   } as const
 }

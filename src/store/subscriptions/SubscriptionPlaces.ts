@@ -1,5 +1,6 @@
 /** Where subscriptions get their place: which account streams an instrument, and who may add another one. Pure. */
 import { Data, Either, Option } from "effect"
+import { takesAway } from "../../domain/accounts/SubscriptionRights.ts"
 import { LimitReached } from "../LimitReached.ts"
 import type * as SubscriptionRows from "./SubscriptionRows.ts"
 
@@ -13,6 +14,10 @@ export const subscriptionsPerUserMax = 2_000
 /** The account has no room for another active instrument. Null: no account has room. */
 export class AccountFull extends Data.TaggedError("AccountFull")<{ readonly account: string | null }> {}
 
+/** The request would take something away from others who use the active subscription. */
+export class TakesAway extends Data.TaggedError("TakesAway") {}
+export type Refusal = AccountFull | LimitReached | TakesAway
+
 export interface Save {
   readonly instrumentToken: number
   readonly tradingsymbol: string
@@ -24,12 +29,17 @@ export interface Save {
    */
   readonly accountId?: string | undefined
   readonly createdBy: string
+  /** Only administrators and the creator of an active subscription may take something away from it. */
+  readonly isAdmin?: boolean
   /** "person" by default. A subscription requested by a person keeps that origin. */
   readonly origin?: SubscriptionRows.Origin
 }
 
-/** A request sets the mode of its instruments. A leg keeps the mode of an active subscription, and no limit of its user refuses it. */
-export type Purpose = "request" | "leg"
+/**
+ * A request sets the mode of its instruments. A need, of a leg, a fill or a window, keeps the mode of an active subscription, and no limit
+ * of its user refuses it.
+ */
+export type Purpose = "request" | "need"
 
 type Known = Pick<SubscriptionRows.Row, "tradingsymbol" | "status" | "requestedMode" | "accountId" | "createdBy" | "origin">
 
@@ -38,7 +48,7 @@ interface Placed {
   /** False if the contract already had a row, active or not. */
   readonly created: boolean
 }
-export type Outcome = Either.Either<Placed, AccountFull | LimitReached>
+export type Outcome = Either.Either<Placed, Refusal>
 
 /** The rows and counts as they are after the saves so far. */
 class Places {
@@ -122,18 +132,23 @@ export const refusalOf = (
 
 const place = (places: Places, save: Save, accounts: ReadonlyArray<string>, purpose: Purpose): Outcome => {
   const { instrumentToken, tradingsymbol, segment, createdBy, origin = "person" } = save
-  if (purpose === "request" && origin === "person" && places.isBeyondLimit(createdBy, instrumentToken)) return Either.left(beyondLimit())
-  const account = accountFor(places, save, accounts)
-  if (Either.isLeft(account)) return Either.left(account.left)
   const stored = places.row(instrumentToken)
   // On an earlier day the token may have named another contract, of whose values none are kept.
   const before = stored?.tradingsymbol === tradingsymbol ? stored : undefined
   const active = before?.status === "active" ? before : undefined
+  if (purpose === "request") {
+    const wanted = { requested_mode: save.requestedMode, account_id: save.accountId }
+    const isOthers = active !== undefined && active.createdBy !== createdBy && save.isAdmin !== true
+    if (isOthers && takesAway(active, wanted, tradingsymbol)) return Either.left(new TakesAway())
+    if (origin === "person" && places.isBeyondLimit(createdBy, instrumentToken)) return Either.left(beyondLimit())
+  }
+  const account = accountFor(places, save, accounts)
+  if (Either.isLeft(account)) return Either.left(account.left)
   const row = {
     instrumentToken,
     tradingsymbol,
     segment,
-    requestedMode: purpose === "leg" && active !== undefined ? active.requestedMode : save.requestedMode,
+    requestedMode: purpose === "need" && active !== undefined ? active.requestedMode : save.requestedMode,
     accountId: account.right,
     createdBy,
     origin: active?.origin === "person" ? "person" : origin

@@ -46,7 +46,7 @@ const refuseWhileNeeded = (sql: SqlClient.SqlClient, token: number) =>
 const makeChanges = (sql: SqlClient.SqlClient) => {
   const { loads, lockedByTokens } = SubscriptionRows.reads(sql)
   const { update } = SubscriptionRows.writes(sql)
-  const { requested, lock } = SubscriptionActivation.make(sql)
+  const { kept, lock, requested } = SubscriptionActivation.make(sql)
 
   // The row's lock serialises this with adding a leg, which takes the same lock.
   const patch = (token: number, it: Patch, seen?: Seen) =>
@@ -70,6 +70,8 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
   /** Saves all subscriptions except those for which no account has room, and those beyond the limit of their user. */
   const saveAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) => requested(all, accounts).pipe(Postgres.transaction(sql))
 
+  const keepAll = (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) => kept(all, accounts).pipe(Postgres.transaction(sql))
+
   const save = (it: Save, accounts: ReadonlyArray<string>) =>
     Effect.flatMap(saveAll([it], accounts), ([saved]) => saved ?? Effect.die("not saved"))
 
@@ -84,7 +86,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
         WITH ORDINALITY AS it (token, tradingsymbol, segment, mode, created_by, origin, place)
       ON CONFLICT (instrument_token) DO NOTHING RETURNING instrument_token`
 
-  return { patch, save, saveAll, addAll } as const
+  return { patch, save, saveAll, keepAll, addAll } as const
 }
 
 /** The instruments that the platform streams: one row per instrument, however many users need it. */
@@ -92,9 +94,9 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const inTurn = yield* Postgres.inTurn
-    const { active, byToken, byTokens, count, isEmpty, page } = SubscriptionRows.reads(sql)
+    const { active, byToken, byTokens, count, endedFor, isEmpty, page } = SubscriptionRows.reads(sql)
     const { end } = SubscriptionRows.writes(sql)
-    const { addAll, patch, save, saveAll } = makeChanges(sql)
+    const { addAll, keepAll, patch, save, saveAll } = makeChanges(sql)
 
     return {
       /** Adds many rows at once to an empty table. Returns how many were new. */
@@ -109,14 +111,19 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
       byToken: (token: number) => StoreError.guardRead(byToken(token)).pipe(Effect.withSpan("SubscriptionRepo.byToken")),
       /**
        * Creates or re-activates the row of a token. The user who re-activates an inactive row becomes its creator. `accounts` are the
-       * ids to choose from. Fails with AccountFull if no account has room, and with
-       * LimitReached if the user has as many subscriptions as one may have.
+       * ids to choose from. Fails with AccountFull if no account has room, with LimitReached if the user has as many subscriptions as one
+       * may have, and with TakesAway if the request would lessen what others use.
        */
       save: (it: Save, accounts: ReadonlyArray<string>) =>
         save(it, accounts).pipe(StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.save")),
-      /** Saves all in one transaction. Returns for each the saved row, AccountFull or LimitReached. */
+      /** Saves all in one transaction. Returns for each the saved row, or one of the errors of `save`. */
       saveAll: (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) =>
         saveAll(all, accounts).pipe(StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.saveAll")),
+      /** Makes all active in one transaction; what is active stays as it is. Returns for each the row or AccountFull. */
+      keepAll: (all: ReadonlyArray<Save>, accounts: ReadonlyArray<string>) =>
+        keepAll(all, accounts).pipe(StoreError.guard, inTurn, Effect.withSpan("SubscriptionRepo.keepAll")),
+      /** Inactive rows that ended by themselves for this reason. */
+      endedFor: (reason: string) => StoreError.guardRead(endedFor(reason)).pipe(Effect.withSpan("SubscriptionRepo.endedFor")),
       /** The rows of those `tokens` that have one. */
       byTokens: (tokens: ReadonlyArray<number>) =>
         StoreError.guardRead(byTokens(tokens)).pipe(Effect.withSpan("SubscriptionRepo.byTokens")),

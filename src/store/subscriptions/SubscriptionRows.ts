@@ -82,6 +82,12 @@ export const reads = (sql: SqlClient.SqlClient) => {
       Result: Row,
       execute: () => sql`SELECT ${columns} FROM subscriptions WHERE status = 'active' ORDER BY instrument_token`
     }),
+    endedFor: SqlSchema.findAll({
+      Request: Schema.String,
+      Result: Row,
+      execute: (reason) => sql`SELECT ${columns} FROM subscriptions WHERE status = 'inactive' AND ended_reason = ${reason}
+        ORDER BY instrument_token`
+    }),
     isEmpty: Effect.map(sql`SELECT 1 FROM subscriptions LIMIT 1`, (rows) => rows.length === 0)
   } as const
 }
@@ -118,7 +124,7 @@ export const writes = (sql: SqlClient.SqlClient) => {
       Result: Row,
       execute: ({ token, status, mode, account }) => sql`UPDATE subscriptions
         SET status = ${status}, requested_mode = ${mode}, account_id = ${account}, updated_at = now(),
-          ended_reason = CASE ${status} WHEN 'active' THEN NULL ELSE ended_reason END
+          ended_reason = NULL
         WHERE instrument_token = ${token} RETURNING ${columns}`
     }),
     end: (rows: ReadonlyArray<Pick<Row, "instrumentToken" | "tradingsymbol">>, reason: string) => sql`UPDATE subscriptions s

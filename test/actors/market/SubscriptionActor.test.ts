@@ -4,6 +4,7 @@ import * as SubscriptionActor from "../../../src/actors/market/SubscriptionActor
 import * as Money from "../../../src/domain/Money.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
+import { InstrumentRepo } from "../../../src/store/InstrumentRepo.ts"
 import { StrategyRepo } from "../../../src/store/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../../src/store/subscriptions/SubscriptionRepo.ts"
 import { WindowRepo } from "../../../src/store/subscriptions/WindowRepo.ts"
@@ -89,6 +90,7 @@ const options = (at: number, from: number, to: number) =>
   strikes
     .filter((strike) => strike >= from && strike <= to)
     .flatMap((strike) => [optionToken(at, strike, "CE"), optionToken(at, strike, "PE")])
+const eventually = (holds: () => boolean) => Effect.repeat(Effect.sleep("20 millis"), { until: holds })
 const sorted = (tokens: Iterable<number>) => [...tokens].sort((a, b) => a - b)
 /** Waits until exactly these instruments are subscribed. */
 const subscribed = (what: string, tokens: ReadonlyArray<number>) =>
@@ -198,6 +200,46 @@ describe("SubscriptionActor", () => {
             Effect.map(subscriptions.byToken(token), (row) => Option.getOrThrow(row).endedReason)
           )
           assert.deepStrictEqual(ended, [SubscriptionActor.expired, SubscriptionActor.delisted])
+        })
+      ),
+    300_000
+  )
+
+  it.scopedLive(
+    "BE-DAY-05 a subscription goes on when its contract is listed again, and one of a newer list than this process knows never ends",
+    () =>
+      within(() =>
+        Effect.gen(function* () {
+          const subscriptions = yield* SubscriptionRepo
+          const registry = yield* InstrumentRegistry
+          const [mine, fresh] = [optionToken(0, 24_500, "CE"), optionToken(1, 24_500, "CE")]
+          const save = (instrumentToken: number, tradingsymbol: string) =>
+            subscriptions.save({ instrumentToken, tradingsymbol, segment: "NFO-OPT", requestedMode: "QUOTE", createdBy: "u1" }, ["a1"])
+          const all = [...master.byToken.values()]
+          yield* save(mine, registry.byToken(mine)?.tradingsymbol ?? "")
+          yield* subscribed("listed", [mine])
+          registry.set(
+            Instrument.makeMaster(
+              "2026-08-24",
+              all.filter(({ token }) => token !== mine)
+            )
+          )
+          yield* subscribed("the list lacks it", [])
+          registry.set(master)
+          yield* subscribed("listed again", [mine])
+          assert.deepInclude(Option.getOrThrow(yield* subscriptions.byToken(mine)), {
+            requestedMode: "QUOTE",
+            createdBy: "u1",
+            endedReason: null
+          })
+
+          // Another process stores a list in which a token has a new contract, and a user subscribes to that.
+          const newer = all.map((one) => (one.token === fresh ? { ...one, tradingsymbol: "NIFTY NEW" } : one))
+          yield* (yield* InstrumentRepo).replace("2026-08-24", newer)
+          yield* save(fresh, "NIFTY NEW")
+          yield* eventually(() => registry.byToken(fresh)?.tradingsymbol === "NIFTY NEW")
+          yield* subscribed("the new contract", [mine, fresh])
+          assert.isNull(Option.getOrThrow(yield* subscriptions.byToken(fresh)).endedReason)
         })
       ),
     300_000

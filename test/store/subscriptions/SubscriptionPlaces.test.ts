@@ -61,7 +61,21 @@ describe("places of subscriptions", () => {
     const batch = [wanted(7), wanted(8), wanted(9), wanted(8), wanted(10, { origin: "window" }), wanted(11, { createdBy: "u2" })]
     const outcomes = assign({ rows, loads }, batch, accounts, "request")
     assert.deepStrictEqual(placesOf(outcomes), ["a1", "a2", "LimitReached", "a2", "a3", "a2"])
-    assert.isTrue(assign({ rows, loads }, batch, accounts, "leg").every(Either.isRight))
+    assert.isTrue(assign({ rows, loads }, batch, accounts, "need").every(Either.isRight))
+  })
+
+  it("only its creator and administrators take something away from an active subscription, and anyone may add to it", () => {
+    const rows = new Map([stored(1, { requestedMode: "QUOTE" }), stored(2, { status: "inactive", requestedMode: "FULL" })])
+    const outcomeOf = (token: number, more: Partial<Save>) =>
+      placesOf(assign({ rows, loads: [] }, [wanted(token, more)], accounts, "request"))[0]
+    const others = { createdBy: "u2" }
+    assert.strictEqual(outcomeOf(1, { ...others, requestedMode: "LTP" }), "TakesAway")
+    assert.strictEqual(outcomeOf(1, { ...others, accountId: "a2" }), "TakesAway")
+    assert.strictEqual(outcomeOf(1, others), "a1")
+    assert.strictEqual(outcomeOf(1, { requestedMode: "LTP", accountId: "a2" }), "a2")
+    assert.strictEqual(outcomeOf(1, { ...others, isAdmin: true, requestedMode: "LTP" }), "a1")
+    assert.strictEqual(outcomeOf(2, { ...others, requestedMode: "LTP" }), "a1", "nobody uses it")
+    assert.strictEqual(outcomeOf(1, { ...others, requestedMode: "LTP", tradingsymbol: "NEW" }), "a1", "it was another contract's")
   })
 
   it("an instrument twice in a batch is created once and takes one place", () => {
@@ -75,11 +89,11 @@ describe("places of subscriptions", () => {
 
   it("a leg keeps the mode of what is active, a request sets it, and a person's subscription never becomes a window's", () => {
     const rows = new Map([stored(1), stored(2, { status: "inactive" }), stored(3, { tradingsymbol: "OLD", accountId: "a3" })])
-    const modes = (purpose: "request" | "leg") =>
+    const modes = (purpose: "request" | "need") =>
       assign({ rows, loads: [] }, [wanted(1, { origin: "window" }), wanted(2, { origin: "window" }), wanted(3)], accounts, purpose).map(
         (one) => Either.isRight(one) && [one.right.row.requestedMode, one.right.row.origin, one.right.created]
       )
-    assert.deepStrictEqual(modes("leg"), [
+    assert.deepStrictEqual(modes("need"), [
       ["LTP", "person", false],
       ["FULL", "window", false],
       ["FULL", "person", true]
@@ -98,7 +112,7 @@ describe("places of subscriptions", () => {
       fc.property(saves, (asked) => {
         const batch = asked.map(({ token, account }) => wanted(token, account === undefined ? {} : { accountId: account }))
         const last = new Map<number, string | null>()
-        for (const outcome of assign({ ...nothing, loads }, batch, accounts, "leg"))
+        for (const outcome of assign({ ...nothing, loads }, batch, accounts, "need"))
           if (Either.isRight(outcome)) last.set(outcome.right.row.instrumentToken, outcome.right.row.accountId)
         for (const account of accounts) assert.isAtMost([...last.values()].filter((one) => one === account).length, free)
         // A save is refused only when there is no place for it.

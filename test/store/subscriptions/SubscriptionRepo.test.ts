@@ -31,7 +31,7 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo", (it) => {
       assert.strictEqual(first.row.accountId, "a1")
       assert.isFalse(yield* subscriptions.isEmpty)
 
-      const again = yield* subscriptions.save(wanted(4294967295, { requestedMode: "LTP", createdBy: "u2" }), accounts)
+      const again = yield* subscriptions.save(wanted(4294967295, { requestedMode: "LTP", createdBy: "u2", isAdmin: true }), accounts)
       assert.isFalse(again.created)
       assert.deepStrictEqual(again.row, { ...first.row, requestedMode: "LTP", updatedAt: again.row.updatedAt })
       assert.strictEqual((yield* subscriptions.list({ limit: 10, offset: 0 })).total, 1)
@@ -210,7 +210,10 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo at its limit", (
       assert.strictEqual(yield* fullOf(subscriptions.save(wanted(9_001, { accountId: "a1" }), accounts)), "a1")
       assert.strictEqual(yield* fullOf(subscriptions.save(wanted(9_001), ["a1"])), null)
       assert.isTrue(Option.isNone(yield* subscriptions.byToken(9_001)))
-      assert.strictEqual((yield* subscriptions.save(wanted(7, { requestedMode: "LTP", accountId: "a1" }), ["a1"])).row.requestedMode, "LTP")
+      assert.strictEqual(
+        (yield* subscriptions.save(wanted(7, { requestedMode: "LTP", accountId: "a1", isAdmin: true }), ["a1"])).row.requestedMode,
+        "LTP"
+      )
 
       assert.strictEqual((yield* subscriptions.save(wanted(9_001), accounts)).row.accountId, "a2")
       assert.strictEqual(yield* fullOf(subscriptions.patch(9_001, { accountId: "a1" })), "a1")
