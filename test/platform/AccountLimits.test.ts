@@ -97,6 +97,23 @@ describe("limits of an account, end to end", () => {
   )
 
   it.live(
+    "an order that the broker's book does not show yet counts for the limits of the account",
+    () =>
+      Effect.gen(function* () {
+        const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, orderTimes, { orderBookLagMs: 600_000 })
+        const running = yield* start(built.config)
+        yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
+        const { near, order } = traded(built)
+        yield* limit(running, { max_position_lots: 1 })
+        assert.strictEqual((yield* send(running, "1", { ...order, price: near })).body.status, "COMPLETED")
+        const second = yield* send(running, "2", { ...order, price: near })
+        assert.deepStrictEqual([second.body.status, second.body.error?.type], ["DEAD_LETTER", "position_limit"])
+        assert.lengthOf(yield* atBroker(built), 1)
+      }).pipe(Effect.scoped),
+    timeoutMs
+  )
+
+  it.live(
     "on paper, the action block lets only orders pass that lower a position, and all lots together are limited",
     () =>
       Effect.gen(function* () {

@@ -30,16 +30,20 @@ export type SendGate = (stored: OrderRepo.StoredTask) => Effect.Effect<Answer, S
 /** The broker counts a day from midnight in India. */
 const dayStartMs = (nowMs: number): number => nowMs - IndiaTime.istTimeOfDayMs(nowMs)
 
-/** The book is read before the positions, so an order that fills in between may count twice, but is never missed. */
-const exposures = (orders: Venue) =>
+/**
+ * The account's own orders are read first, then the book, then the positions. So an order that moves on in between may count twice, but is
+ * never missed.
+ */
+const exposures = (orders: Venue, underway: Effect.Effect<ReadonlyArray<Exposure.Underway>, StoreUnavailable>) =>
   Effect.gen(function* () {
-    const open = (yield* orders.book)
-      .filter(isOpen)
-      .map(({ exchange, pending_quantity, tradingsymbol, transaction_type }): Exposure.Part => {
-        const side = transaction_type === "SELL" ? "SELL" : "BUY"
-        return { exchange, tradingsymbol, side, quantity: pending_quantity, isOpen: true }
-      })
-    return Exposure.sum([...(yield* orders.held), ...open])
+    const sent = yield* underway
+    const book = yield* orders.book
+    const unseen = Exposure.unseen(sent, new Set(book.map(({ tag }) => tag)))
+    const open = book.filter(isOpen).map(({ exchange, pending_quantity, tradingsymbol, transaction_type }): Exposure.Part => {
+      const side = transaction_type === "SELL" ? "SELL" : "BUY"
+      return { exchange, tradingsymbol, side, quantity: pending_quantity, isOpen: true }
+    })
+    return Exposure.sum([...(yield* orders.held), ...open, ...unseen])
   })
 
 /** Checks a task by all rules right before it is sent, because a stop or a limit may be newer than its acceptance. */
@@ -72,6 +76,9 @@ export const make = (orders: Venue, mode: Mode) =>
         const orderId = request.kind === "modify" ? request.order_id : null
         return repo.ahead({ accountId, mode, kind, termsHash, orderId, taskId, basketId, nowMs, dayStartMs: dayStartMs(nowMs) })
       })
+
+    const underway = ({ accountId, taskId }: OrderRepo.StoredTask) =>
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => repo.underway({ accountId, mode, taskId, nowMs, dayStartMs: dayStartMs(nowMs) }))
 
     /** The profit in the strategy's newest mark. Null if it is unknown; the gate then refuses an order whose check needs it. */
     const profitOf = (owner: string, strategyId: number) =>
@@ -106,7 +113,8 @@ export const make = (orders: Venue, mode: Mode) =>
         const needsProfit = limits.maxDailyLoss !== null
         // An order that only reduces a position is allowed despite a loss or a stop.
         const isLimited = limits.maxPositionLots !== null || limits.maxTotalLots !== null || needsProfit || lossStop !== null
-        const held = isLimited && instrument !== undefined ? yield* Effect.orElseSucceed(exposures(orders), () => null) : null
+        const held =
+          isLimited && instrument !== undefined ? yield* Effect.orElseSucceed(exposures(orders, underway(stored)), () => null) : null
         const strategy = yield* strategyOf(stored)
         const facts: TaskGate.Facts = {
           rules: rules.current(),

@@ -55,6 +55,19 @@ export interface Part extends Named {
   readonly isOpen: boolean
 }
 
+/** An order that may have reached the broker. */
+export interface Underway extends Named {
+  readonly tag: string
+  readonly side: Side
+  readonly quantity: number
+}
+
+/** The orders that the broker's book does not show yet, as if they were open. `shown` are the tags of all orders of the book. */
+export const unseen = (underway: ReadonlyArray<Underway>, shown: ReadonlySet<string | null>): ReadonlyArray<Part> =>
+  underway
+    .filter(({ tag }) => !shown.has(tag))
+    .map(({ exchange, quantity, side, tradingsymbol }) => ({ exchange, tradingsymbol, side, quantity, isOpen: true }))
+
 /** Positions (short below zero) as parts. */
 export const ofPositions = (rows: ReadonlyArray<Named & { readonly quantity: number }>): ReadonlyArray<Part> =>
   rows.map(({ exchange, quantity, tradingsymbol }) => ({

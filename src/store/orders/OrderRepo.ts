@@ -100,6 +100,8 @@ export class OrderRepo extends Effect.Service<OrderRepo>()("store/orders/OrderRe
         now("sent", counts.sent(accountId, mode, nowMs, dayStartMs)),
       /** The facts that the gate needs about a task, in one statement. `taskId` is 0 if there is no task yet. */
       ahead: (ask: TaskCounts.Ask) => now("ahead", counts.ahead(ask)),
+      /** The account's other orders that may have reached the broker, and that its book may not show yet. */
+      underway: (of: TaskCounts.Elsewhere) => now("underway", counts.underway(of)),
       /**
        * Whether another request for a trigger with the same terms may be under way, or comes before this task. `taskId` is 0 if there is no
        * task yet.

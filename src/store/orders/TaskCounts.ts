@@ -1,4 +1,5 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
+import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import type * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import type { Kind } from "../../domain/orders/Task.ts"
@@ -84,6 +85,43 @@ const queries = (sql: SqlClient.SqlClient) => ({
       WHERE account_id = ${accountId} AND kind = 'gtt_place' AND task_id <> ${taskId}::bigint AND order_id IS NOT NULL`
 })
 
+/** The broker's book shows an order within this time after it has answered its id. */
+const shownWithinMs = 120_000
+
+const Underway = Schema.Struct({
+  tag: Schema.String,
+  exchange: Schema.String,
+  tradingsymbol: Schema.String,
+  side: Schema.Literal("BUY", "SELL"),
+  quantity: Schema.Int
+})
+/** A task, whose own order does not count. */
+const Elsewhere = Schema.Struct({
+  accountId: Schema.String,
+  mode: Schema.Literal("paper", "live"),
+  taskId: Schema.Int,
+  nowMs: Schema.Int,
+  dayStartMs: Schema.Int
+})
+export type Elsewhere = typeof Elsewhere.Type
+
+/** The account's other orders that may have reached the broker, and that its book may not show yet. */
+const makeUnderway = (sql: SqlClient.SqlClient) => {
+  const columns = sql.literal(`t.tag, t.request->>'exchange' AS exchange, t.request->>'tradingsymbol' AS tradingsymbol,
+    t.request->>'transaction_type' AS side, (t.request->>'quantity')::int AS quantity`)
+  return SqlSchema.findAll({
+    Request: Elsewhere,
+    Result: Underway,
+    execute: ({ accountId, dayStartMs, mode, nowMs, taskId }) => sql`SELECT ${columns} FROM order_tasks t
+        WHERE t.account_id = ${accountId} AND t.mode = ${mode} AND t.kind = 'place' AND t.task_id <> ${taskId}::bigint
+          AND t.status IN ('RUNNING', 'RETRYING', 'UNKNOWN') AND t.created_at >= ${iso(dayStartMs)}::timestamptz
+          AND EXISTS (SELECT 1 FROM order_attempts a WHERE a.task_id = t.task_id AND a.outcome IS DISTINCT FROM 'refused')
+      UNION SELECT ${columns} FROM order_attempts a JOIN order_tasks t USING (task_id)
+        WHERE a.account_id = ${accountId} AND a.started_at >= ${iso(nowMs - shownWithinMs)}::timestamptz AND t.mode = ${mode}
+          AND t.kind = 'place' AND t.task_id <> ${taskId}::bigint AND t.status = 'COMPLETED'`
+  })
+}
+
 const decodeAhead = Schema.decodeUnknown(Ahead)
 
 /** Everything that the gate asks Postgres about one task, in one statement. Separate statements would each wait for a busy processor. */
@@ -114,6 +152,7 @@ export const make = (sql: SqlClient.SqlClient) => {
   const { sent, triggersMade, twins } = queries(sql)
   return {
     ahead: makeAhead(sql),
+    underway: makeUnderway(sql),
     sent: (...given: Parameters<typeof sent>) => Effect.map(sent(...given), ([row]) => row ?? { second: 0, minute: 0, day: 0 }),
     hasTwin: (...given: Parameters<typeof twins>) => Effect.map(twins(...given), (rows) => rows.length > 0),
     triggersMade: (...given: Parameters<typeof triggersMade>) =>

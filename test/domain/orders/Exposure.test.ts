@@ -28,6 +28,11 @@ describe("the exposure of positions with open orders", () => {
     assert.strictEqual(Exposure.of(all, gold).net, -2)
   })
 
+  it("orders that the broker's book does not show yet count as open, those that it shows do not", () => {
+    const sent = ["a", "b"].map((tag) => ({ ...nifty, tag, side: "BUY", quantity: 65 }) as const)
+    assert.deepStrictEqual(Exposure.unseen(sent, new Set(["a", null])), [part(nifty, "BUY", 65, true)])
+  })
+
   it("counts the most lots that open orders can make, without shares and contracts that are no longer listed", () => {
     const all = Exposure.sum([part(nifty, "SELL", 65), part(nifty, "SELL", 65, true), part(gold, "BUY", 3), part(share, "BUY", 900)])
     const lotOf = ({ exchange }: { readonly exchange: string }) => (exchange === "NSE" ? null : exchange === "NFO" ? 65 : 1)
