@@ -133,6 +133,18 @@ describe("M2mDecider: value", () => {
     assert.deepStrictEqual(last(marks(recorder)).missing, [1, 2, 3])
   })
 
+  it("BE-FIN-03 BE-REC-04 a new packet with an old trade, or with none, leaves the strategy incomplete and names the legs", () => {
+    for (const tradeMs of [startMs - 7_200_000, 0]) {
+      const [low, ...others] = condorPackets.map((packet) => ({ ...packet, exchangeMs: startMs, tradeMs: startMs }))
+      const untraded = others.map((packet) => ({ ...packet, tradeMs }))
+      const recorder = started()
+        .frame(startMs, [low!, ...untraded])
+        .clock(startMs + 250)
+      const { complete, missing } = last(marks(recorder))
+      assert.deepStrictEqual([complete, missing], [false, [2, 3]], `the trade's time is ${tradeMs}`)
+    }
+  })
+
   it("BE-FIN-05 a million additions do not drift: the millionth value is the exact one", () => {
     const legs = [leg(1, "BUY", buyLow, 50, "12345.67")]
     const recorder = new Recorder().reference(instruments).definition(legs)
