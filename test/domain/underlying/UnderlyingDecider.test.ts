@@ -348,6 +348,27 @@ describe("UnderlyingDecider: numbers", () => {
     assert.strictEqual(delta.spot, 24_530.05)
   })
 
+  it("BE-FIN-10 each expiry has the open interest, put-call ratio and max pain of its own options", () => {
+    const far = "2026-09-01"
+    // Every other option has an open interest of 500.
+    const packets = (at: string, heavy: number, call: number, put: number) =>
+      chainPackets(forward, 0.14, startMs, at).map((packet) => {
+        const oi = packet.token === optionToken(heavy, "CE", at) ? call : packet.token === optionToken(heavy, "PE", at) ? put : 500
+        return { ...packet, oi }
+      })
+    const recorder = new Recorder()
+      .reference([...instruments, ...chain(far)])
+      .frame(startMs, [spotPacket, ...packets(expiry, 24_400, 9_500, 3_500), ...packets(far, 24_700, 2_500, 12_500)])
+      .clock(startMs + 250)
+    assert.deepStrictEqual(
+      chains(outputsOf(recorder), "chain").map((of) => [of.expiry, of.max_pain, of.pcr_oi, of.call_oi, of.put_oi]),
+      [
+        [expiry, 24_400, 0.5, 12_000, 6_000],
+        [far, 24_700, 3, 5_000, 15_000]
+      ]
+    )
+  })
+
   it("each message of a chain has the straddle and the volatility at the money", () => {
     const recorder = opened()
     const keyframe = last(chains(outputsOf(recorder), "chain"))
