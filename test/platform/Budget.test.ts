@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Context, Effect, Fiber, Layer, Redacted, type Scope } from "effect"
+import { Clock, ConfigProvider, Context, Effect, Fiber, Layer, Redacted, type Scope } from "effect"
 import * as BudgetsInNats from "../../src/BudgetsInNats.ts"
 import { Login } from "../../src/broker/Account.ts"
 import { Budgets, type Within } from "../../src/broker/Budgets.ts"
@@ -19,24 +19,23 @@ import { type NatsServer, natsServer } from "../TestBackends.ts"
 const alone: Within = () => (self) => self
 const minute = KiteHistory.byMinutes(1)
 
-/** The budget as a process of the platform has it, with a connection of its own. */
-const budgetOf = (nats: NatsServer): Effect.Effect<Within, unknown, Scope.Scope> =>
-  Effect.map(
-    Layer.build(
-      Layer.fresh(
-        BudgetsInNats.layer.pipe(
-          Layer.provide([MarketClock.Default, RuleBook.Default]),
-          Layer.provide(JetStream.layer("engine")),
-          Layer.provide(
-            Layer.setConfigProvider(
-              ConfigProvider.orElse(settings(nats, { MARKET_CLOCK: "machine" }), () => ConfigProvider.fromMap(new Map()))
-            )
+/** The budgets as a process of the platform has them, with a connection of its own. */
+const budgetsOf = (nats: NatsServer): Effect.Effect<Context.Context<Budgets | JetStream>, unknown, Scope.Scope> =>
+  Layer.build(
+    Layer.fresh(
+      BudgetsInNats.layer.pipe(
+        Layer.provide([MarketClock.Default, RuleBook.Default]),
+        Layer.provideMerge(JetStream.layer("engine")),
+        Layer.provide(
+          Layer.setConfigProvider(
+            ConfigProvider.orElse(settings(nats, { MARKET_CLOCK: "machine" }), () => ConfigProvider.fromMap(new Map()))
           )
         )
       )
-    ),
-    (context) => Context.get(context, Budgets).of(first.accountId)
+    )
   )
+const budgetOf = (nats: NatsServer): Effect.Effect<Within, unknown, Scope.Scope> =>
+  Effect.map(budgetsOf(nats), (context) => Context.get(context, Budgets).of(first.accountId))
 
 const brokerThatLimits = Effect.gen(function* () {
   const simulator = yield* Simulator.make({
@@ -124,6 +123,25 @@ describe("one budget of an account in the whole cluster", () => {
         yield* Fiber.interrupt(work)
       }).pipe(Effect.scoped),
     120_000
+  )
+
+  it.live("TC-MATL-040 every process counts an account as limited until exactly its recovery time has passed", () =>
+    Effect.gen(function* () {
+      const nats = yield* natsServer
+      let nowMs = 1_000
+      const clock = Object.assign(Clock.make(), { unsafeCurrentTimeNanos: () => BigInt(nowMs) * 1_000_000n })
+      const processes = yield* Effect.withClock(Effect.all([budgetsOf(nats), budgetsOf(nats)]), clock)
+      const limitedForMs = () => processes.map((one) => Context.get(one, Budgets).limitedForMs("a1"))
+      // A connection has its subscriptions in place, or what was published before, after an answer from the server.
+      const flushed = Effect.forEach(processes, (one) => Effect.promise(() => Context.get(one, JetStream).nc.flush()))
+      yield* flushed
+      yield* Context.get(processes[0], Budgets).limited("a1", 20_000, "ltp")
+      yield* flushed
+      nowMs += 19_999
+      assert.deepStrictEqual(limitedForMs(), [1, 1])
+      nowMs += 1
+      assert.deepStrictEqual(limitedForMs(), [0, 0])
+    }).pipe(Effect.scoped)
   )
 
   it.live("while NATS is away requests go on at the process' own pace", () =>
