@@ -9,16 +9,31 @@ const reloadSecondsMax = 30
 const pauseSecondsMax = 2
 const machineKind = `Node ${process.versions.node.split(".")[0]}, ${cpus().length} cores, ${cpus()[0]?.model.trim() ?? "unknown processor"}`
 
-const entriesOf = ({ reload }: Run.Result): ReadonlyArray<Entry> => [
+const seconds = (value: number | null): string => (value === null ? "never" : value.toFixed(1))
+
+const movedSecondsMax = 5
+/** The limit lasts as long as the time that is allowed, so instruments that tick again sooner have moved to another account. */
+const limitedEntry = (outcomes: Run.Result["outcomes"]): Entry => {
+  const outcome = outcomes.find(({ name }) => name === Run.limited)
+  const noticed = outcome?.noticedSeconds ?? null
+  const silence = outcome === undefined || outcome.healedSeconds === null ? null : outcome.silenceSeconds
+  return {
+    id: "TC-MATL-040",
+    name: `a 429 to an account that also loses its socket is noticed, and its instruments tick again, within ${movedSecondsMax} s`,
+    ok: noticed !== null && noticed < movedSecondsMax && silence !== null && silence < movedSecondsMax,
+    measured: `noticed after, s: ${seconds(noticed)}; longest silence of an instrument, s: ${seconds(silence)}`
+  }
+}
+
+const entriesOf = ({ outcomes, reload }: Run.Result): ReadonlyArray<Entry> => [
   {
     id: "TC-PERF-022",
     name: `a reload of ${Run.reloaded} into ${Run.instruments} takes less than ${reloadSecondsMax} s, no instrument pauses for ${pauseSecondsMax} s, and no tick is lost`,
     ok: reload.seconds < reloadSecondsMax && reload.pauseSeconds < pauseSecondsMax && reload.holes === 0 && reload.ticks > 0,
     measured: `${reload.seconds.toFixed(1)} s at ${count(reload.packetsPerSecond)} ticks/s; the longest pause of an instrument ${reload.pauseSeconds.toFixed(2)} s; ${count(reload.ticks)} ticks in the record, ${count(reload.holes)} holes`
-  }
+  },
+  limitedEntry(outcomes)
 ]
-
-const seconds = (value: number | null): string => (value === null ? "never" : value.toFixed(1))
 
 const markdown = (result: Run.Result): string =>
   [

@@ -178,6 +178,7 @@ const target = accounts[0]
 const placeOfPlatform = (simulator: Stage.Stage["simulator"]): number =>
   simulator.stats().spread.findIndex((count) => count > 0 && count < instruments + reloaded)
 const mute = "mute socket"
+export const limited = "429 to requests and connections, and the socket is lost"
 const faults: ReadonlyArray<Fault> = [
   { name: "dropped socket", begin: ({ admin }) => admin("POST", "/sockets/cut", { account_id: target }) },
   {
@@ -188,7 +189,7 @@ const faults: ReadonlyArray<Fault> = [
     }
   },
   {
-    name: "429 to requests and connections, and the socket is lost",
+    name: limited,
     begin: async ({ admin }) => {
       await admin("PUT", "/limit", { account_id: target, retry_after_s: 5 })
       await admin("POST", "/sockets/cut", { account_id: target })
