@@ -34,7 +34,7 @@ const hasLimits = spawnSync("prlimit", ["--version"]).status === 0
 
 describe.skipIf(!hasLimits)("File descriptors (skipped where there is no prlimit)", () => {
   it.live(
-    "BE-RES-02 exhausted: new connections are closed at once, the open ones stream and answer on, and afterwards new ones are served",
+    "BE-RES-02 BE-OPS-01 exhausted: new connections are closed at once, the open ones stream and answer on, and afterwards new ones are served; the log has only the configured levels",
     () =>
       Effect.gen(function* () {
         const { config } = yield* world()
@@ -42,7 +42,7 @@ describe.skipIf(!hasLimits)("File descriptors (skipped where there is no prlimit
         const [file, port] = yield* Effect.all([platformProgram, freePort])
         const env = { ...config, PATH: process.env["PATH"] ?? "", GATEWAY_PORT: String(port), SEED_USER: "demo", LOG_LEVEL: "WARN" }
         const child = yield* Effect.acquireRelease(
-          Effect.sync(() => spawn(process.execPath, [file], { env, stdio: ["ignore", "ignore", "inherit"] })),
+          Effect.sync(() => spawn(process.execPath, [file], { env, stdio: ["ignore", "pipe", "inherit"] })),
           (started) =>
             Effect.promise(async () => {
               if (started.exitCode !== null || started.signalCode !== null) return
@@ -50,6 +50,8 @@ describe.skipIf(!hasLimits)("File descriptors (skipped where there is no prlimit
               await once(started, "close")
             })
         )
+        const written: Array<Buffer> = []
+        child.stdout.on("data", (some: Buffer) => written.push(some))
         const running: Running = { url: `http://127.0.0.1:${port}`, logs: [], stop: Effect.void }
         const health = ask(running, "/health").pipe(Effect.catchAllDefect(() => Effect.succeed({ status: 0, body: {} })))
         yield* eventually("it streams", health, ({ body }) => body.status === "ok" && body.ticker.accounts.sim1?.ticks > 0)
@@ -90,6 +92,10 @@ describe.skipIf(!hasLimits)("File descriptors (skipped where there is no prlimit
         )
         yield* eventually("all is well", health, ({ body }) => body.status === "ok")
         assert.isEmpty(client.received.filter(({ type }) => type === "gap" || type === "error"))
+        // What ends with a line is whole.
+        const lines = Buffer.concat(written).toString().split("\n").slice(0, -1)
+        const levels: ReadonlyArray<string> = lines.map((line) => JSON.parse(line).logLevel)
+        assert.isEmpty(levels.filter((level) => level !== "WARN" && level !== "ERROR"))
       }).pipe(Effect.scoped),
     300_000
   )
