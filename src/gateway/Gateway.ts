@@ -132,10 +132,11 @@ const Sockets = WebSocket.layer(
 
 /**
  * The whole gateway: REST, docs, page and WebSockets on one HttpServer. It requires HttpServer and Upgrades (Server.ts), ApiKeys,
- * JetStream, MarketClock, the store's repositories, InstrumentRegistry and Redis, and the broker's Accounts.
+ * JetStream, MarketClock, the store's repositories, InstrumentRegistry and Redis, and the broker's Accounts. It gives its Health, so that a
+ * test can ask for a report without HTTP.
  */
 export const GatewayLive = Layer.mergeAll(HttpLayerRouter.serve(Routes, { disableLogger: true }), Sockets, NatsUsers.layer).pipe(
-  Layer.provide(Health.Default),
+  Layer.provideMerge(Health.Default),
   Layer.provide([Bridge.Default, TickReplay.Default]),
   Layer.provide(TokenNames.Default),
   Layer.provide([TickFeed.Default, ChainFeed.Default, MarkFeed.Default, IndicatorFeed.Default, OrderFeed.Default, StrategyChanges.Default]),

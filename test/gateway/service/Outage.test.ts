@@ -1,9 +1,10 @@
 import { createServer } from "node:http"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, type Scope } from "effect"
+import { Effect, Exit, Layer, type Scope } from "effect"
 import { inject } from "vitest"
 import type { TickerStatus } from "../../../src/domain/market/TickerStatus.ts"
+import { Health } from "../../../src/gateway/service/Health.ts"
 import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
 import { InstrumentRepo } from "../../../src/store/InstrumentRepo.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
@@ -34,7 +35,7 @@ const publishStatus = (one: TickerStatus) =>
 /** A program with a separate gateway. */
 const within = <E>(
   options: Parameters<typeof world>[0],
-  program: Effect.Effect<void, E, World | PgClient.PgClient | InstrumentRepo | InstrumentRegistry | Scope.Scope>
+  program: Effect.Effect<void, E, World | Health | PgClient.PgClient | InstrumentRepo | InstrumentRegistry | Scope.Scope>
 ) => Effect.flatMap(Layer.build(world(options)), (context) => Effect.provide(program, context))
 
 describe("Health and outages", () => {
@@ -182,6 +183,19 @@ describe("Health and outages", () => {
         const soon = yield* shows(50, false, (at) => `the token of account acc1 dies at ${at}: sign in again after that`)
         assert.strictEqual(soon.status, "degraded")
         yield* shows(50, true, () => null)
+      })
+    )
+  )
+
+  it.scopedLive("BE-OPS-03 GET /health waits for no backend: its report is complete without any I/O", () =>
+    within(
+      {},
+      Effect.gen(function* () {
+        yield* ready
+        const { report } = yield* Health
+        // An effect that waits for anything cannot run synchronously.
+        const exit = Effect.runSyncExit(report)
+        assert.isTrue(Exit.isSuccess(exit), String(exit))
       })
     )
   )
