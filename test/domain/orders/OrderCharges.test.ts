@@ -82,6 +82,33 @@ describe("charges of orders", () => {
     assert.deepInclude(texts({ side: "BUY", quantity: 1, price: new Money.Decimal("16666.67") }), { stampDuty: "1", transactionTax: "0" })
     assert.deepInclude(texts({ side: "BUY", quantity: 1, price: new Money.Decimal("16666.66") }), { stampDuty: "0" })
   })
+
+  it("BE-CHG-01 an order of each market pays the rates of its own exchange, every amount computed by hand", () => {
+    const eight = (change: Partial<OrderCharges.Order>) => Object.values(texts(change)).map(Number)
+    const share = {
+      underlying: "INFY",
+      instrumentType: "EQ",
+      product: "CNC",
+      side: "BUY",
+      quantity: 100,
+      price: new Money.Decimal(200)
+    } as const
+    // The amounts are brokerage, transaction tax, exchange, SEBI, stamp duty, IPFT, GST and total. GST is 0.18 of brokerage, exchange and SEBI.
+    // 40 x 250 = 10,000, at 0.0015, 0.000325 and 0.000001; GST is 0.18 x 23.26.
+    const sensex = eight({ exchange: "BFO", underlying: "SENSEX", quantity: 40, price: new Money.Decimal(250) })
+    assert.deepStrictEqual(sensex, [20, 15, 3.25, 0.01, 0, 0, 4.1868, 42.4468])
+    // 2 x 1,250 x 300 = 750,000, at 0.000021, 0.000001 and 0.00002; GST is 0.18 x 36.5.
+    const gas = { exchange: "MCX", underlying: "NATURALGAS", instrumentType: "FUT", side: "BUY", quantity: 2 } as const
+    assert.deepStrictEqual(eight({ ...gas, price: new Money.Decimal(300) }), [20, 0, 15.75, 0.75, 15, 0, 6.57, 58.07])
+    // 100 x 200 = 20,000, at 0.001, 0.0000375, 0.000001 and 0.00015; GST is 0.18 x 0.77.
+    assert.deepStrictEqual(eight({ ...share, exchange: "BSE" }), [0, 20, 0.75, 0.02, 3, 0, 0.1386, 23.9086])
+    // The same at NSE's 0.000030699, with an IPFT of 0.000000001; GST is 0.18 x 0.63398.
+    assert.deepStrictEqual(eight({ ...share, exchange: "NSE" }), [0, 20, 0.61398, 0.02, 3, 0.00002, 0.1141164, 23.7481164])
+    // 10 x 1,000 x 85 = 850,000, at 0.0000035, 0.000001 and 0.000001, of which 0.85 of stamp duty is a rupee; GST is 0.18 x 23.825.
+    const dollars = { exchange: "CDS", underlying: "USDINR", instrumentType: "FUT", side: "BUY", quantity: 10 } as const
+    assert.deepStrictEqual(eight({ ...dollars, price: new Money.Decimal(85) }), [20, 0, 2.975, 0.85, 1, 0, 4.2885, 29.1135])
+  })
+
   it("a rate's change never changes a fill before its date", () => {
     assert.deepStrictEqual(
       ["2023-03-31", "2023-04-01", "2024-09-30", "2024-10-01", "2026-03-31", "2026-04-01"].map(
