@@ -26,10 +26,31 @@ export type NewAction = Omit<Row, "actionId" | "importedBy" | "importedAt">
 
 const Query = Schema.Struct({ symbol: Schema.NullOr(Schema.String), limit: Schema.Int, offset: Schema.Int })
 
+interface Share {
+  readonly exchange: string
+  readonly symbol: string
+}
+
+const droppingBrokerBars = (sql: SqlClient.SqlClient) => (share: Share, lastDay: string) =>
+  Effect.gen(function* () {
+    const due = yield* sql<{ readonly exDate: string }>`UPDATE corporate_actions SET broker_refreshed = true
+      WHERE exchange = ${share.exchange} AND symbol = ${share.symbol} AND ex_date <= ${lastDay}::date AND NOT broker_refreshed
+      RETURNING ex_date::text AS "exDate"`
+    const newest = due
+      .map(({ exDate }) => exDate)
+      .sort()
+      .at(-1)
+    if (newest === undefined) return
+    yield* sql`DELETE FROM bars WHERE exchange = ${share.exchange} AND tradingsymbol = ${share.symbol} AND source = 'broker'
+      AND (at AT TIME ZONE 'Asia/Kolkata')::date < ${newest}::date`
+    yield* sql`DELETE FROM bar_days WHERE exchange = ${share.exchange} AND tradingsymbol = ${share.symbol} AND day < ${newest}::date`
+  }).pipe(Postgres.transaction(sql), Caller.asPlatform)
+
 /** Corporate actions of shares, as administrators imported them. */
 export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("store/CorporateActionRepo", {
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
+    const dropBrokerBars = droppingBrokerBars(sql)
     const columns =
       sql.literal(`action_id AS "actionId", exchange, symbol, ex_date::text AS "exDate", kind, shares_before AS "sharesBefore",
       shares_after AS "sharesAfter", price_paise AS "pricePaise", close_paise AS "closePaise", source, imported_by AS "importedBy",
@@ -80,21 +101,6 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
     const saveAll = (all: ReadonlyArray<NewAction>, by: string) =>
       Effect.map(Effect.forEach(all, save(by)), (rows) => rows.flat().length).pipe(Postgres.transaction(sql))
 
-    const dropBrokerBars = (share: { readonly exchange: string; readonly symbol: string }, today: string) =>
-      Effect.gen(function* () {
-        const due = yield* sql<{ readonly exDate: string }>`UPDATE corporate_actions SET broker_refreshed = true
-          WHERE exchange = ${share.exchange} AND symbol = ${share.symbol} AND ex_date <= ${today}::date AND NOT broker_refreshed
-          RETURNING ex_date::text AS "exDate"`
-        const newest = due
-          .map(({ exDate }) => exDate)
-          .sort()
-          .at(-1)
-        if (newest === undefined) return
-        yield* sql`DELETE FROM bars WHERE exchange = ${share.exchange} AND tradingsymbol = ${share.symbol} AND source = 'broker'
-          AND (at AT TIME ZONE 'Asia/Kolkata')::date < ${newest}::date`
-        yield* sql`DELETE FROM bar_days WHERE exchange = ${share.exchange} AND tradingsymbol = ${share.symbol} AND day < ${newest}::date`
-      }).pipe(Postgres.transaction(sql), Caller.asPlatform)
-
     return {
       /** Saves all or none. Returns how many were new or corrected. */
       save: (all: ReadonlyArray<NewAction>, by: string) =>
@@ -117,13 +123,16 @@ export class CorporateActionRepo extends Effect.Service<CorporateActionRepo>()("
       ofShare: (exchange: string, symbol: string) =>
         StoreError.guardRead(ofShare({ exchange, symbol })).pipe(Effect.withSpan("CorporateActionRepo.ofShare")),
       /** Of several shares, ascending by day. */
-      ofShares: (all: ReadonlyArray<{ readonly exchange: string; readonly symbol: string }>) =>
+      ofShares: (all: ReadonlyArray<Share>) =>
         StoreError.guardRead(ofShares({ exchanges: all.map((it) => it.exchange), symbols: all.map((it) => it.symbol) })).pipe(
           Effect.withSpan("CorporateActionRepo.ofShares")
         ),
-      /** Deletes, once for each action that has come into force, the broker's older bars: they are fetched again in the newest shares. */
-      dropBrokerBars: (share: { readonly exchange: string; readonly symbol: string }, today: string) =>
-        StoreError.guardRead(dropBrokerBars(share, today)).pipe(Effect.withSpan("CorporateActionRepo.dropBrokerBars"))
+      /**
+       * Deletes, once for each action up to `lastDay`, the broker's older bars: they are fetched again in the newest shares. The broker must
+       * have adjusted its history for actions of that day, or the old bars are fetched again and kept.
+       */
+      dropBrokerBars: (share: Share, lastDay: string) =>
+        StoreError.guardRead(dropBrokerBars(share, lastDay)).pipe(Effect.withSpan("CorporateActionRepo.dropBrokerBars"))
     } as const
   })
 }) {}

@@ -1,4 +1,3 @@
-import * as IndiaTime from "../domain/IndiaTime.ts"
 import * as CorporateActions from "../domain/market/CorporateActions.ts"
 import * as Coverage from "../domain/market/Coverage.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
@@ -49,22 +48,21 @@ export interface StoredCandle extends KiteHistory.Candle {
 }
 
 /**
- * The stored rows as candles in rupees. With `isAdjusted`, prices are in the newest shares; otherwise they are the traded prices. An index
- * or a share has no open interest: `oi` is null, although the broker's candles say 0.
+ * The stored rows as candles in rupees. With `isAdjusted`, prices are in the newest shares; otherwise they are the traded prices. Corporate
+ * actions after `lastDay` change nothing. An index or a share has no open interest: `oi` is null, although the broker's candles say 0.
  */
 export const candlesOf = (
   rows: ReadonlyArray<BarRepo.Stored>,
   instrument: Instrument.Instrument,
   actions: ReadonlyArray<CorporateActions.Action>,
   isAdjusted: boolean,
-  nowMs: number
+  lastDay: string
 ): ReadonlyArray<StoredCandle> => {
   const scale = Instrument.priceScale(instrument.token)
   const hasOpenInterest = instrument.instrumentType !== "EQ"
-  const today = IndiaTime.istDate(nowMs)
   return rows.map(({ at, ours, ...row }): StoredCandle => {
     const source: Source = ours ? "live" : "broker"
-    const one = CorporateActions.apply(actions, { atMs: at.getTime(), ...row, source }, source, isAdjusted, today)
+    const one = CorporateActions.apply(actions, { atMs: at.getTime(), ...row, source }, source, isAdjusted, lastDay)
     return {
       ...one,
       open: one.open / scale,

@@ -1,3 +1,4 @@
+import { SqlClient } from "@effect/sql"
 import { PgClient } from "@effect/sql-pg"
 import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import * as Repositories from "../../src/Repositories.ts"
@@ -21,3 +22,11 @@ export const fresh = (settings: Record<string, string> = {}) =>
 
 /** A second connection to a database, beside the product's pool. */
 export const observer = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })
+
+/** True while a statement in this database waits for a lock of another one. */
+export const isLockAwaited = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+  Effect.map(
+    sql`SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    (waiting) => waiting.length > 0
+  )
+)

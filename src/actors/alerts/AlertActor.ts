@@ -1,7 +1,9 @@
 import { Data, Effect, Either, Option } from "effect"
-import { type Input, inputOf } from "../../domain/alerts/AlertRule.ts"
+import { type Input, inputOf, onDay } from "../../domain/alerts/AlertRule.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { AlertRepo, type Step } from "../../store/alerts/AlertRepo.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
 import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
@@ -31,8 +33,9 @@ export class StreamMadeAgain extends Data.TaggedError("StreamMadeAgain")<{ reado
 }
 
 /** Loads the alerts of an input, and the place in its stream. */
-const alertsOf = (input: Input, repo: AlertRepo, jetStream: JetStream) => {
+const alertsOf = (input: Input, repo: AlertRepo, jetStream: JetStream, registry: InstrumentRegistry) => {
   const { stream } = readings[input]
+  let day: Instrument.Master | undefined
   /** Where to continue: after the saved place, or, without one, after the newest message of the stream. */
   const begin = Effect.gen(function* () {
     const { createdMs, firstSeq, lastSeq } = yield* jetStream.info(stream)
@@ -41,20 +44,31 @@ const alertsOf = (input: Input, repo: AlertRepo, jetStream: JetStream) => {
     yield* repo.step([], { input, epoch: createdMs, seq })
     return { epoch: createdMs, seq, readFrom: Math.max(seq - lookBackMax, firstSeq - 1, 0) }
   })
-  /** Loads the present alerts. A new alert is decided from the first message that arrives after this load. */
+  /**
+   * Loads the present alerts. A new alert is decided from the first message that arrives after this load. An alert whose instrument the
+   * day's list lacks waits. Before the first list all alerts on instruments wait. They lose no message, because nothing is read meanwhile.
+   */
   const load = (watching: Watching, epoch: number) =>
     Effect.gen(function* () {
       const { lastSeq } = yield* jetStream.info(stream)
-      const all = (yield* repo.watched).filter(({ watch }) => inputOf(watch) === input)
+      const stored = (yield* repo.watched).filter(({ watch }) => inputOf(watch) === input)
+      const present = registry.current()
+      const all = stored.flatMap((alert) => {
+        const watch = onDay(alert.watch, present)
+        return watch === undefined ? [] : [{ ...alert, watch }]
+      })
       const taken = yield* Effect.forEach(all, (alert) =>
         alert.inputEpoch === epoch
           ? Effect.succeed(alert)
           : Effect.as(repo.takeUp(alert, epoch, lastSeq), { ...alert, inputEpoch: epoch, inputSeq: lastSeq })
       )
       watching.set(taken)
+      day = present
       Metrics.alertsWatched(input, watching.size)
     })
-  return { begin, load }
+  /** True if there is another list of instruments than at the load, so tokens may name other instruments. */
+  const hasNewList = () => day !== registry.current()
+  return { begin, load, hasNewList }
 }
 
 /**
@@ -67,10 +81,11 @@ const makeInput = (input: Input) =>
   Effect.gen(function* () {
     const repo = yield* AlertRepo
     const jetStream = yield* JetStream
+    const registry = yield* InstrumentRegistry
     const refuse = DeadLetters.send(jetStream)
     const reading = readings[input]
     const { stream } = reading
-    const { begin, load } = alertsOf(input, repo, jetStream)
+    const { begin, hasNewList, load } = alertsOf(input, repo, jetStream, registry)
 
     /** The changes that messages cause. A message that cannot be read becomes a dead letter. */
     const decide = (watching: Watching, messages: ReadonlyArray<Message>) =>
@@ -106,7 +121,7 @@ const makeInput = (input: Input) =>
         return messages
       })
 
-    /** Decides alerts until other subjects have to be read. Without alerts it reads nothing. */
+    /** Decides alerts until other subjects have to be read, or a new list of instruments comes. Without alerts it reads nothing. */
     const run = (news: Effect.Effect<void>) =>
       Effect.gen(function* () {
         const place = yield* begin
@@ -138,10 +153,18 @@ const makeInput = (input: Input) =>
           const seq = Math.max(place.readFrom, watching.fromSeq - lookBackMax)
           return OrderedRead.make({ stream, filters, start: { _tag: "After", seq } })
         })
+        /** False, with nothing done, if there is a new list. The next run reads these messages again. */
+        const workUnlessNew = (items: ReadonlyArray<Message | OrderedRead.Gap>) =>
+          Effect.suspend(() => (hasNewList() ? Effect.succeed(false) : Effect.as(work(items), true)))
         const follow =
           watching.size === 0
             ? Effect.never
-            : Effect.flatMap(read, ({ takeAll }) => Effect.forever(Effect.flatMap(takeAll, (items) => alone.withPermits(1)(work(items)))))
+            : Effect.flatMap(read, ({ takeAll }) =>
+                Effect.repeat(
+                  Effect.flatMap(takeAll, (items) => alone.withPermits(1)(workUnlessNew(items))),
+                  { while: (isDone) => isDone }
+                )
+              )
         const isReadWhole = Effect.sync(() => reading.filters(watching.subjects).join(" ") === filters.join(" "))
         const reload = Effect.repeat(
           Effect.zipRight(

@@ -65,7 +65,7 @@ export const make = Effect.gen(function* () {
       const done = instrument.instrumentType === "EQ" ? yield* actions.ofShare(exchange, tradingsymbol) : []
       const read = (width: number, fromMs: number) =>
         Effect.map(bars.range(StoredBars.rangeOf(rules, place, instrument, width, { fromMs, toMs: nowMs }, nowMs)), (rows) =>
-          StoredBars.candlesOf(rows, instrument, done, true, nowMs)
+          StoredBars.candlesOf(rows, instrument, done, true, InstrumentHours.lastOpenedDay(rules, place, nowMs))
         )
       const oldestDay = IndiaTime.istDate(nowMs - closedDaysMax * IndiaTime.dayMs)
       const stored = yield* read(minutes, Math.min(...readies.map((one) => Series.originMs(one, oldestDay, minutes, grid.sessionMinutes))))

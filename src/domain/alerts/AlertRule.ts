@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import type * as Money from "../Money.ts"
+import * as Instrument from "../market/Instrument.ts"
 
 /** Fields of an instrument that the exchange sends, of each packet of the record: the price in rupees, the others in units. */
 export const PacketField = Schema.Literal("last_price", "volume", "oi")
@@ -30,6 +31,7 @@ export const Watch = Schema.Union(
     source: Schema.Literal("instrument"),
     exchange: Schema.String,
     tradingsymbol: Schema.String,
+    /** The token on the day on which the alert was created. `onDay` finds a later day's. */
     instrument_token: Schema.Int,
     /** The underlying under which its ticks are published. */
     underlying: Schema.Struct({ exchange: Schema.String, name: Schema.String }),
@@ -46,6 +48,18 @@ export const Watch = Schema.Union(
   Schema.Struct({ source: Schema.Literal("feed"), account_id: Schema.String, field: FeedField })
 )
 export type Watch = typeof Watch.Type
+
+/**
+ * The watch with the names of a day: exchanges reuse tokens, so only the exchange and the symbol say which instrument is meant. Undefined if
+ * the day's instruments lack it, for example after its expiry, or if there are none yet.
+ */
+export const onDay = (watch: Watch, day: Instrument.Master | undefined): Watch | undefined => {
+  if (watch.source !== "instrument") return watch
+  const instrument = day === undefined ? undefined : Instrument.bySymbol(day, watch.exchange, watch.tradingsymbol)
+  const underlying = instrument === undefined ? null : Instrument.underlyingOf(instrument)
+  if (instrument === undefined || underlying === null) return undefined
+  return { ...watch, instrument_token: instrument.token, underlying: { exchange: underlying.exchange, name: underlying.name } }
+}
 
 /** Which messages decide an alert: packets of the record for fields that the exchange sends, or else the messages of the alert's source. */
 export type Input = "packet" | Watch["source"]

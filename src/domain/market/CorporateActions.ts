@@ -60,19 +60,19 @@ export type Origin = "live" | "broker"
 
 const valueOf = ({ numerator, denominator }: Ratio): number => numerator / denominator
 
-/** Puts a candle's integer prices into the newest shares (`isAdjusted`), or into the prices that were traded. `today` is market time's day. */
+/** Puts a candle's integer prices into the newest shares (`isAdjusted`), or into the prices that were traded. Actions after `lastDay` change nothing. */
 export const apply = <C extends Omit<Candle, "atMs"> & { readonly atMs: number }>(
   actions: ReadonlyArray<Action>,
   candle: C,
   origin: Origin,
   isAdjusted: boolean,
-  today: string
+  lastDay: string
 ): C => {
   const day = IndiaTime.istDate(candle.atMs)
   let price = 1
   let volume = 1
   for (const action of actions) {
-    if (action.exDate <= day || action.exDate > today) continue
+    if (action.exDate <= day || action.exDate > lastDay) continue
     const isApplied = origin === "broker" && isInBrokerHistory(action)
     if (isApplied === isAdjusted) continue
     const [p, v] = [valueOf(priceRatio(action)), valueOf(volumeRatio(action))]

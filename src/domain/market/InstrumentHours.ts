@@ -48,6 +48,24 @@ export const during = (rules: Hours.Rules, place: Place | undefined, days: Reado
     return session === null || session === "unknown" ? [] : [session]
   })
 
+/** A row of closed days is never longer than this. */
+const closedDaysMax = 30
+
+/**
+ * The newest day ("YYYY-MM-DD") whose session has opened. A corporate action applies from the first opening on or after its ex-date: the
+ * broker adjusts its history in the early morning of that day, so bars that are fetched between midnight and the opening may be the old ones.
+ * A day of unknown hours counts once it is over.
+ */
+export const lastOpenedDay = (rules: Hours.Rules, place: Place | undefined, atMs: number): string => {
+  const today = Day.at(atMs)
+  for (let day = today; day > today - closedDaysMax; day--) {
+    const session = on(rules, place, Day.iso(day))
+    if (session === null) continue
+    if (session === "unknown" ? day < today : session.opensAtMs <= atMs) return Day.iso(day)
+  }
+  return Day.iso(today - closedDaysMax)
+}
+
 /** The session of an ordinary day under the hours in force at an instant; undefined if they are unknown. */
 export const usual = (rules: Hours.Rules, place: Place | undefined, atMs: number): Hours.Session | undefined => {
   if (place === undefined) return undefined

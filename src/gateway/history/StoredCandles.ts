@@ -1,7 +1,7 @@
 import { Effect } from "effect"
-import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as CorporateActions from "../../domain/market/CorporateActions.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
+import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { BarRepo } from "../../store/BarRepo.ts"
 import * as StoredGaps from "../../store/backfill/StoredGaps.ts"
@@ -25,6 +25,9 @@ export const make = Effect.gen(function* () {
   const rangeOf = (instrument: Instrument.Instrument, { minutes }: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) =>
     StoredBars.rangeOf(rules.current(), placeOf(instrument), instrument, minutes, span, nowMs)
 
+  const lastOpenedDay = (instrument: Instrument.Instrument, nowMs: number) =>
+    InstrumentHours.lastOpenedDay(rules.current(), placeOf(instrument), nowMs)
+
   /** Asks the engine to fetch the missing candles of the span into Postgres. */
   const fill = (instrument: Instrument.Instrument, interval: KiteHistory.Interval, span: KiteHistory.Span, nowMs: number) =>
     Effect.gen(function* () {
@@ -44,11 +47,12 @@ export const make = Effect.gen(function* () {
     })
 
   /** The corporate actions of a share. The broker's bars from before one that came into force are dropped, so that `fill` fetches them again. */
-  const actionsOf = ({ exchange, tradingsymbol, instrumentType }: Instrument.Instrument, nowMs: number) =>
+  const actionsOf = (instrument: Instrument.Instrument, nowMs: number) =>
     Effect.gen(function* () {
+      const { exchange, tradingsymbol, instrumentType } = instrument
       if (instrumentType !== "EQ") return []
       const found = yield* orProblem(actions.ofShare(exchange, tradingsymbol))
-      if (found.length > 0) yield* orProblem(actions.dropBrokerBars({ exchange, symbol: tradingsymbol }, IndiaTime.istDate(nowMs)))
+      if (found.length > 0) yield* orProblem(actions.dropBrokerBars({ exchange, symbol: tradingsymbol }, lastOpenedDay(instrument, nowMs)))
       return found
     })
 
@@ -62,7 +66,7 @@ export const make = Effect.gen(function* () {
     isAdjusted: boolean
   ) =>
     Effect.map(orProblem(repo.range(rangeOf(instrument, interval, span, nowMs))), (rows) =>
-      StoredBars.candlesOf(rows, instrument, done, isAdjusted, nowMs)
+      StoredBars.candlesOf(rows, instrument, done, isAdjusted, lastOpenedDay(instrument, nowMs))
     )
 
   return { actionsOf, fill, read } as const

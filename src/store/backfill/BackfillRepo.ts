@@ -136,8 +136,10 @@ const turns = (sql: SqlClient.SqlClient) => {
   const turn = SqlSchema.findOne({
     Request: Schema.Void,
     Result: Id,
+    // After a wait for a cancel, Postgres checks only the outer condition again. The inner one has the answer from before the cancel.
     execute: () => sql`UPDATE backfills SET turn_at = clock_timestamp(), state = 'running'
       WHERE backfill_id = (SELECT backfill_id FROM backfills WHERE ended_at IS NULL ORDER BY turn_at, backfill_id LIMIT 1)
+        AND ended_at IS NULL
       RETURNING backfill_id AS "backfillId"`
   })
   const waiting = SqlSchema.findOne({

@@ -9,14 +9,17 @@ import * as AlertDecider from "../../../src/domain/alerts/AlertDecider.ts"
 import { initialState, type Standing, type Watch } from "../../../src/domain/alerts/AlertRule.ts"
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Money from "../../../src/domain/Money.ts"
+import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
 import type * as StrategyMessage from "../../../src/domain/strategy/StrategyMessage.ts"
 import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDecider.ts"
 import { AlertRepo } from "../../../src/store/alerts/AlertRepo.ts"
+import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import * as Deciding from "../../domain/Deciding.ts"
+import { anIndex, anInstrument } from "../../domain/market/AnInstrument.ts"
 import {
   chain,
   chainPackets,
@@ -45,6 +48,12 @@ const atTheMoney = chain().find(({ kind, strike }) => kind === "CE" && strike ==
 const ofOption = { ...ofFuture, tradingsymbol: "NIFTY24500CE", instrument_token: atTheMoney } as const
 const ofChain = { source: "chain", exchange: "NSE", symbol: "NIFTY", expiry } as const
 const ofStrategy = { source: "strategy", strategy_id: 7, field: "m2m" } as const
+
+const listed = Instrument.makeMaster("2026-08-19", [
+  anIndex(ofIndex.instrument_token, ofIndex.tradingsymbol),
+  anInstrument(ofFuture.instrument_token, { tradingsymbol: ofFuture.tradingsymbol, expiry, instrumentType: "FUT", segment: "NFO-FUT" }),
+  anInstrument(ofOption.instrument_token, { tradingsymbol: ofOption.tradingsymbol, expiry, instrumentType: "CE", strike: 2_450_000 })
+])
 
 type Rule = readonly [
   on: Watch,
@@ -272,6 +281,8 @@ layer(World, { excludeTestServices: true })("alerts on the record", (it) => {
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const jetStream = yield* JetStream
+      const registry = yield* InstrumentRegistry
+      registry.set(listed)
       yield* create
       const live = yield* Effect.fork(running)
       yield* until("all alerts are taken up", () =>

@@ -1,3 +1,4 @@
+import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, layer } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option } from "effect"
 import * as BackfillActor from "../../../src/actors/backfill/BackfillActor.ts"
@@ -8,8 +9,10 @@ import type * as KiteHistory from "../../../src/domain/market/KiteHistory.ts"
 import { BarRepo, type NewBar } from "../../../src/store/BarRepo.ts"
 import { BackfillRepo, openMax, triesMax } from "../../../src/store/backfill/BackfillRepo.ts"
 import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
+import * as Postgres from "../../../src/store/Postgres.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
-import { fresh } from "../../store/Stores.ts"
+import { fresh, isLockAwaited } from "../../store/Stores.ts"
+import { until } from "../../streams/Nats.ts"
 import * as BrokerStub from "../market/BrokerStub.ts"
 
 const nifty = anInstrument(256265, {
@@ -211,6 +214,26 @@ layer(world, { excludeTestServices: true })("BackfillActor", (it) => {
       assert.isFalse(yield* repo.cancel(id))
       assert.isFalse(yield* repo.fetched(id, 0, 1), "work on a cancelled backfill stops")
       assert.isAbove(yield* more(openMax), id)
+    })
+  )
+
+  it.effect("a backfill that is cancelled while its turn begins stays cancelled", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`DELETE FROM backfills`
+      const { repo, id, job } = yield* begin("u9", "2026-05-04", "2026-05-05")
+      const [isCancelled, mayCommit] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const cancelling = yield* Effect.all([repo.cancel(id), Deferred.succeed(isCancelled, undefined), Deferred.await(mayCommit)]).pipe(
+        Postgres.transaction(sql),
+        Effect.fork
+      )
+      yield* Deferred.await(isCancelled)
+      const next = yield* Effect.fork(repo.next)
+      yield* until("the turn waits for the cancel", () => isLockAwaited)
+      yield* Deferred.succeed(mayCommit, undefined)
+      yield* Fiber.join(cancelling)
+      assert.isTrue(Option.isNone(yield* Fiber.join(next)))
+      assert.strictEqual((yield* job).state, "cancelled")
     })
   )
 })

@@ -23,9 +23,9 @@ const closeAnd = (
   day: string,
   origin: CorporateActions.Origin,
   isAdjusted: boolean,
-  today = "2026-08-03"
+  lastDay = "2026-08-03"
 ) => {
-  const { close, volume } = CorporateActions.apply(actions, candle(day), origin, isAdjusted, today)
+  const { close, volume } = CorporateActions.apply(actions, candle(day), origin, isAdjusted, lastDay)
   return [close, volume]
 }
 
@@ -53,7 +53,7 @@ describe("corporate actions", () => {
     assert.deepStrictEqual(closeAnd(both, "2026-01-30", "live", false), [150_000, 600])
   })
 
-  it("BE-SVC-04 an action changes nothing before its day comes", () => {
+  it("BE-SVC-04 an action after the last day changes nothing", () => {
     assert.deepStrictEqual(closeAnd([split], "2026-01-30", "live", true, "2026-01-30"), [150_000, 600])
     assert.deepStrictEqual(closeAnd([split], "2026-01-30", "live", true, "2026-02-02"), [30_000, 3_000])
   })

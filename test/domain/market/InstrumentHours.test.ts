@@ -49,4 +49,18 @@ describe("InstrumentHours", () => {
           assert.deepStrictEqual(history, { opensAtMs, closesAtMs }, `${kind} on ${day}`)
         }
   })
+
+  it("BE-SVC-04 the last opened day is today from the opening on; a closed day never is, and a day of unknown hours is once it is over", () => {
+    const share: InstrumentHours.Place = { segment: "NSE_CM", security: "cas" }
+    const lastAt = (place: InstrumentHours.Place | undefined, time: string) => InstrumentHours.lastOpenedDay(shipped, place, ist(time))
+    assert.strictEqual(lastAt(share, "2026-07-28T00:00:00"), "2026-07-27")
+    assert.strictEqual(lastAt(share, "2026-07-28T09:14:59.999"), "2026-07-27")
+    assert.strictEqual(lastAt(share, "2026-07-28T09:15:00"), "2026-07-28")
+    assert.strictEqual(lastAt(share, "2026-07-28T23:59:59"), "2026-07-28")
+    // Saturday, Sunday and the early Monday.
+    for (const time of ["2026-07-25T12:00:00", "2026-07-26T12:00:00", "2026-07-27T09:14:59"])
+      assert.strictEqual(lastAt(share, time), "2026-07-24")
+    assert.strictEqual(lastAt({ segment: "MCX_NON_AGRI", security: "future" }, "2026-07-28T09:00:00"), "2026-07-28")
+    assert.strictEqual(lastAt(undefined, "2026-07-28T23:59:59"), "2026-07-27")
+  })
 })
