@@ -81,6 +81,23 @@ const placesOf = (parts: ReadonlyMap<string, Part>): InstrumentPlacement.Places 
   return places
 }
 
+/** Says once when other accounts begin to stand in for an account, and once when it has its instruments back. */
+const healthNotes = () => {
+  const reasons = new Map<string, string>()
+  return (id: string, { health, reason }: AccountHealth.Finding) => {
+    Metrics.accountWell.set(id, health === "unwell" ? 0 : 1)
+    const before = reasons.get(id)
+    const now = health === "unwell" ? (reason ?? "") : ""
+    reasons.set(id, now)
+    if (before === undefined ? now === "" : (before === "") === (now === "")) return Effect.void
+    return (
+      now === ""
+        ? Effect.logInfo("the account is well: it gets its instruments back")
+        : Effect.logWarning(`other accounts stand in for the account: ${now}`)
+    ).pipe(Effect.annotateLogs({ account: id }))
+  }
+}
+
 /**
  * Keeps the bucket of instruments equal to the placement that `InstrumentPlacement` computes: one value for each connection of each
  * account. At the start it reads the present placement from the bucket, so a new director continues where the previous one ended.
@@ -103,7 +120,7 @@ export const make = Effect.gen(function* () {
       let createdMs = 0
       /** The input of the newest placement. While it is unchanged, so is the placement. */
       let from = ""
-      const reasons = new Map<string, string>()
+      const note = healthNotes()
 
       const read = Effect.gen(function* () {
         const found = new Map<string, Part>()
@@ -118,19 +135,6 @@ export const make = Effect.gen(function* () {
         const isSignedOut = Option.exists(Either.getRight(accounts.byId(id)), ({ login }) => Login.$is("Absent")(login))
         return isSignedOut ? { health: "unwell", reason: "nobody has signed in" } : AccountHealth.of(heard.known.get(id), nowMs)
       }
-      const note = (id: string, { health, reason }: AccountHealth.Finding) => {
-        Metrics.accountWell.set(id, health === "unwell" ? 0 : 1)
-        const before = reasons.get(id)
-        const now = health === "unwell" ? (reason ?? "") : ""
-        reasons.set(id, now)
-        if (before === undefined ? now === "" : (before === "") === (now === "")) return Effect.void
-        return (
-          now === ""
-            ? Effect.logInfo("the account is well: it gets its instruments back")
-            : Effect.logWarning(`other accounts stand in for the account: ${now}`)
-        ).pipe(Effect.annotateLogs({ account: id }))
-      }
-
       const write = (next: ReadonlyMap<string, string>, present: Map<string, Part>) =>
         Effect.gen(function* () {
           for (const [key, text] of next) {

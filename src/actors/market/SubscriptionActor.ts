@@ -1,6 +1,5 @@
 import { Effect, Either, Option } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
-import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as Life from "../../domain/market/Life.ts"
 import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
@@ -11,6 +10,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../runtime/Metrics.ts"
+import * as ListedSubscriptions from "./ListedSubscriptions.ts"
 import * as SubscriptionRequests from "./SubscriptionRequests.ts"
 import * as WindowReach from "./WindowReach.ts"
 
@@ -18,25 +18,6 @@ export const kind = "subscriptions"
 
 /** Subscriptions and windows are checked this often, for expired contracts, moves of the money and new windows. */
 const lookEvery = "2 seconds"
-
-/** An expired contract stays subscribed this long, because it settles after its end and the record must describe it until then. */
-export const settlesWithinMs = 10 * 60_000
-
-export const expired = "expired"
-export const delisted = "no longer listed"
-
-/**
- * Why an active subscription ends by itself, or undefined. A token that now names another contract belongs to that contract: the old
- * subscription ends.
- */
-export const endOf = (
-  row: Pick<SubscriptionRepo.Row, "instrumentToken" | "tradingsymbol">,
-  instrument: Instrument.Instrument | undefined,
-  hasEnded: (instrument: Instrument.Instrument) => boolean
-): string | undefined => {
-  if (instrument === undefined || instrument.tradingsymbol !== row.tradingsymbol) return delisted
-  return hasEnded(instrument) ? expired : undefined
-}
 
 /** The subscription that a window asks for. */
 const savedFor =
@@ -64,50 +45,8 @@ export const make = Effect.gen(function* () {
   const rules = yield* RuleBook
 
   const isAlive = (instrument: Instrument.Instrument) => Life.instrumentShownUntilMs(rules.current(), instrument) > clock.unsafeNow()
-  const hasSettled = (instrument: Instrument.Instrument) =>
-    Life.instrumentShownUntilMs(rules.current(), instrument) + settlesWithinMs <= clock.unsafeNow()
   const reach = yield* WindowReach.make(kind, isAlive)
-
-  const isListed = ({ instrumentToken, tradingsymbol }: SubscriptionRepo.Row) =>
-    registry.byToken(instrumentToken)?.tradingsymbol === tradingsymbol
-
-  const endPast = (active: ReadonlyArray<SubscriptionRepo.Row>) =>
-    Effect.gen(function* () {
-      // A contract that this process does not know may be in a list that another process has stored since.
-      if (!active.every(isListed)) yield* registry.follow(IndiaTime.istDate(clock.unsafeNow()))
-      let ended = 0
-      for (const reason of [expired, delisted]) {
-        const past = active.filter((row) => endOf(row, registry.byToken(row.instrumentToken), hasSettled) === reason)
-        if (past.length === 0) continue
-        const count = yield* subscriptions.end(past, reason)
-        ended += count
-        yield* Effect.logInfo("subscriptions ended by themselves").pipe(Effect.annotateLogs({ reason, count }))
-      }
-      return ended
-    })
-
-  /** The list for which `restore` has run. */
-  let restoredFor: Instrument.Master | undefined
-  /** Restores the subscriptions of persons that ended because a list lacked their contract, when a new list has it again. */
-  const restore = Effect.gen(function* () {
-    const master = registry.current()
-    if (master === restoredFor) return 0
-    const isBack = (row: SubscriptionRepo.Row) => {
-      const instrument = registry.byToken(row.instrumentToken)
-      return row.origin === "person" && isListed(row) && instrument !== undefined && isAlive(instrument)
-    }
-    const back = (yield* subscriptions.endedFor(delisted)).filter(isBack)
-    const saves = back.map(({ accountId: _, ...row }) => row)
-    const saved = yield* subscriptions.keepAll(saves, accounts.streaming())
-    const count = saved.filter(Either.isRight).length
-    if (saved.length > 0) {
-      yield* Effect.logInfo("instruments are listed again, and their subscriptions go on").pipe(
-        Effect.annotateLogs({ count, refused: saved.length - count })
-      )
-    }
-    restoredFor = master
-    return count
-  })
+  const { endPast, restore } = yield* ListedSubscriptions.make(isAlive)
 
   const subscribe = (window: WindowRepo.Row, missing: ReadonlyArray<Instrument.Instrument>) =>
     Effect.gen(function* () {

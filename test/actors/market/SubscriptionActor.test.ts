@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Logger, Option } from "effect"
+import * as ListedSubscriptions from "../../../src/actors/market/ListedSubscriptions.ts"
 import * as SubscriptionActor from "../../../src/actors/market/SubscriptionActor.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
@@ -199,7 +200,7 @@ describe("SubscriptionActor", () => {
           const ended = yield* Effect.forEach([first, second], (token) =>
             Effect.map(subscriptions.byToken(token), (row) => Option.getOrThrow(row).endedReason)
           )
-          assert.deepStrictEqual(ended, [SubscriptionActor.expired, SubscriptionActor.delisted])
+          assert.deepStrictEqual(ended, [ListedSubscriptions.expired, ListedSubscriptions.delisted])
         })
       ),
     300_000

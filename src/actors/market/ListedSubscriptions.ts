@@ -1,0 +1,88 @@
+/** What the list of instruments and their expiry do to subscriptions: they end by themselves, and go on when their contract is listed again. */
+import { Effect, Either } from "effect"
+import { Accounts } from "../../broker/Accounts.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
+import type * as Instrument from "../../domain/market/Instrument.ts"
+import * as Life from "../../domain/market/Life.ts"
+import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { SubscriptionRepo } from "../../store/subscriptions/SubscriptionRepo.ts"
+import { MarketClock } from "../../streams/MarketClock.ts"
+import { RuleBook } from "../../streams/RuleBook.ts"
+
+/** An expired contract stays subscribed this long, because it settles after its end and the record must describe it until then. */
+const settlesWithinMs = 10 * 60_000
+
+export const expired = "expired"
+export const delisted = "no longer listed"
+
+/**
+ * Why an active subscription ends by itself, or undefined. A token that now names another contract belongs to that contract: the old
+ * subscription ends.
+ */
+const endOf = (
+  row: Pick<SubscriptionRepo.Row, "instrumentToken" | "tradingsymbol">,
+  instrument: Instrument.Instrument | undefined,
+  hasEnded: (instrument: Instrument.Instrument) => boolean
+): string | undefined => {
+  if (instrument === undefined || instrument.tradingsymbol !== row.tradingsymbol) return delisted
+  return hasEnded(instrument) ? expired : undefined
+}
+
+/** `isAlive` says whether a contract still trades. */
+export const make = (isAlive: (instrument: Instrument.Instrument) => boolean) =>
+  Effect.gen(function* () {
+    const accounts = yield* Accounts
+    const registry = yield* InstrumentRegistry
+    const subscriptions = yield* SubscriptionRepo
+    const clock = yield* MarketClock
+    const rules = yield* RuleBook
+
+    const hasSettled = (instrument: Instrument.Instrument) =>
+      Life.instrumentShownUntilMs(rules.current(), instrument) + settlesWithinMs <= clock.unsafeNow()
+    const isListed = ({ instrumentToken, tradingsymbol }: SubscriptionRepo.Row) =>
+      registry.byToken(instrumentToken)?.tradingsymbol === tradingsymbol
+
+    const endPast = (active: ReadonlyArray<SubscriptionRepo.Row>) =>
+      Effect.gen(function* () {
+        // A contract that this process does not know may be in a list that another process has stored since.
+        if (!active.every(isListed)) yield* registry.follow(IndiaTime.istDate(clock.unsafeNow()))
+        let ended = 0
+        for (const reason of [expired, delisted]) {
+          const past = active.filter((row) => endOf(row, registry.byToken(row.instrumentToken), hasSettled) === reason)
+          if (past.length === 0) continue
+          const count = yield* subscriptions.end(past, reason)
+          ended += count
+          yield* Effect.logInfo("subscriptions ended by themselves").pipe(Effect.annotateLogs({ reason, count }))
+        }
+        return ended
+      })
+
+    /** The list for which `restore` has run. */
+    let restoredFor: Instrument.Master | undefined
+    /** Restores the subscriptions of persons that ended because a list lacked their contract, when a new list has it again. */
+    const restore = Effect.gen(function* () {
+      const master = registry.current()
+      if (master === restoredFor) return 0
+      const isBack = (row: SubscriptionRepo.Row) => {
+        const instrument = registry.byToken(row.instrumentToken)
+        return row.origin === "person" && isListed(row) && instrument !== undefined && isAlive(instrument)
+      }
+      const back = (yield* subscriptions.endedFor(delisted)).filter(isBack)
+      const saves = back.map(({ accountId: _, ...row }) => row)
+      const saved = yield* subscriptions.keepAll(saves, accounts.streaming())
+      const count = saved.filter(Either.isRight).length
+      if (saved.length > 0) {
+        yield* Effect.logInfo("instruments are listed again, and their subscriptions go on").pipe(
+          Effect.annotateLogs({ count, refused: saved.length - count })
+        )
+      }
+      restoredFor = master
+      return count
+    })
+
+    return {
+      /** Ends what has settled or is no longer listed among the active rows. Answers how many ended. */
+      endPast,
+      restore
+    } as const
+  })
