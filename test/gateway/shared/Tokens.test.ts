@@ -1,7 +1,7 @@
 import { createServer } from "node:http"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Clock, ConfigProvider, Effect, Either, Exit, Logger, LogLevel } from "effect"
-import { exportJWK, generateKeyPair, SignJWT } from "jose"
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose"
 import { vi } from "vitest"
 import { knownMax, Tokens } from "../../../src/gateway/shared/Auth.ts"
 import { ask, secret, token, World, world } from "../GatewayWorld.ts"
@@ -196,7 +196,7 @@ describe("Tokens", () => {
       }).pipe(quiet)
   )
 
-  it.scopedLive("BE-SEC-06 an issuer's keys: known and unknown key ids, rotation, swapped algorithm, unreachable keys", () =>
+  it.scopedLive("BE-SEC-06 an issuer's keys: known and unknown key ids, rotation, swapped algorithm, wrong claims, unreachable keys", () =>
     Effect.gen(function* () {
       const [old, next] = yield* Effect.promise(() => Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]))
       const publicOf = (key: typeof old.publicKey, kid: string) =>
@@ -210,8 +210,8 @@ describe("Tokens", () => {
         fetches++
         return isAway ? undefined : keys
       })
-      const sign = (key: typeof old.privateKey, kid: string) =>
-        Effect.promise(() => new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid }).sign(key))
+      const sign = (key: typeof old.privateKey, kid: string, payload: JWTPayload = claims) =>
+        Effect.promise(() => new SignJWT(payload).setProtectedHeader({ alg: "RS256", kid }).sign(key))
 
       const tokens = yield* tokensWith({ JWT_JWKS_URL: url, JWT_JWKS_COOLDOWN: "0 millis" })
       const reasonOf = (jwt: string) =>
@@ -225,6 +225,14 @@ describe("Tokens", () => {
       // The public key used as an HMAC secret.
       const swapped = yield* token({ secret: JSON.stringify(oldKey) })
       assert.strictEqual(yield* reasonOf(swapped), "Token algorithm not allowed")
+      const { exp: _, ...endless } = claims
+      const wrong: ReadonlyArray<readonly [JWTPayload, string]> = [
+        [{ ...claims, aud: "x" }, "Invalid token audience"],
+        [{ ...claims, iss: "x" }, "Invalid token issuer"],
+        [endless, "Token has no exp"],
+        [{ ...claims, exp: 1 }, "Token expired"]
+      ]
+      for (const [payload, reason] of wrong) assert.strictEqual(yield* reasonOf(yield* sign(old.privateKey, "old", payload)), reason)
       isAway = true
       assert.strictEqual(yield* reasonOf(yield* sign(next.privateKey, "newest")), "Unknown token key")
 
