@@ -1,10 +1,10 @@
 import { createServer } from "node:http"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Clock, ConfigProvider, Effect, Either, Exit, Logger, LogLevel } from "effect"
-import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose"
+import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose"
 import { vi } from "vitest"
 import { knownMax, Tokens } from "../../../src/gateway/shared/Auth.ts"
-import { ask, secret, token, World, world } from "../GatewayWorld.ts"
+import { ask, eventually, secret, token, World, world } from "../GatewayWorld.ts"
 import { dial } from "../sockets/SocketClient.ts"
 
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url")
@@ -103,6 +103,11 @@ describe("Tokens", () => {
   )
   const quiet = Logger.withMinimumLogLevel(LogLevel.None)
 
+  const publicOf = (key: CryptoKey, kid: string) =>
+    Effect.promise(async () => ({ ...(await exportJWK(key)), kid, alg: "RS256", use: "sig" }))
+  const sign = (key: CryptoKey, kid: string, payload: JWTPayload = claims) =>
+    Effect.promise(() => new SignJWT(payload).setProtectedHeader({ alg: "RS256", kid }).sign(key))
+
   /** An identity provider's keys; it answers 500 while there are none. */
   const issuer = (keys: () => ReadonlyArray<object> | undefined) =>
     Effect.map(
@@ -126,34 +131,20 @@ describe("Tokens", () => {
       }
     )
 
-  it.scopedLive(
-    "BE-RES-07 while the issuer is away known keys work for an hour and not longer, unknown keys are refused as such, and the issuer is asked once in each pause",
-    () =>
-      Effect.gen(function* () {
-        const [known, other] = yield* Effect.promise(() => Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]))
-        const published = yield* Effect.promise(async () => [
-          { ...(await exportJWK(known.publicKey)), kid: "known", alg: "RS256", use: "sig" }
-        ])
-        let isAway = true
-        let fetches = 0
-        const url = yield* issuer(() => {
-          fetches++
-          return isAway ? undefined : published
-        })
-        const sign = (key: typeof known.privateKey, kid: string) =>
-          Effect.promise(() => new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid }).sign(key))
-        const good = yield* sign(known.privateKey, "known")
-        const bad = yield* sign(other.privateKey, "other")
-        let elapsedMs = 0
-        const passMs = (ms: number) => {
+  /** Tokens by the keys at `url`, on a clock that only `passMs` moves. */
+  const stepped = (url: string) =>
+    Effect.gen(function* () {
+      let elapsedMs = 0
+      const clock = Object.assign(Object.create(Clock.make()) as Clock.Clock, {
+        unsafeCurrentTimeNanos: () => BigInt(elapsedMs) * 1_000_000n
+      })
+      const tokens = yield* Effect.withClock(tokensWith({ JWT_JWKS_URL: url }), clock)
+      return {
+        passMs: (ms: number) => {
           elapsedMs += ms
-        }
-        const clock = Object.assign(Object.create(Clock.make()) as Clock.Clock, {
-          unsafeCurrentTimeNanos: () => BigInt(elapsedMs) * 1_000_000n
-        })
-        const tokens = yield* Effect.withClock(tokensWith({ JWT_JWKS_URL: url }), clock)
+        },
         /** What a burst of equal tokens gets: the user, or why not. */
-        const burst = (jwt: string) =>
+        burst: (jwt: string) =>
           Effect.map(
             Effect.all(
               Array.from({ length: 50 }, () => Effect.either(tokens.verify(jwt))),
@@ -165,6 +156,24 @@ describe("Tokens", () => {
               )
             ]
           )
+      }
+    })
+
+  it.scopedLive(
+    "BE-RES-07 while the issuer is away known keys work for an hour and not longer, unknown keys are refused as such, and the issuer is asked once in each pause",
+    () =>
+      Effect.gen(function* () {
+        const [known, other] = yield* Effect.promise(() => Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]))
+        const published = [yield* publicOf(known.publicKey, "known")]
+        let isAway = true
+        let fetches = 0
+        const url = yield* issuer(() => {
+          fetches++
+          return isAway ? undefined : published
+        })
+        const good = yield* sign(known.privateKey, "known")
+        const bad = yield* sign(other.privateKey, "other")
+        const { burst, passMs } = yield* stepped(url)
         // The issuer has never answered: no token can be checked, and it is asked once a second.
         assert.deepStrictEqual(yield* burst(good), ["KeysUnavailable"])
         assert.deepStrictEqual(yield* burst(bad), ["KeysUnavailable"])
@@ -199,8 +208,6 @@ describe("Tokens", () => {
   it.scopedLive("BE-SEC-06 an issuer's keys: known and unknown key ids, rotation, swapped algorithm, wrong claims, unreachable keys", () =>
     Effect.gen(function* () {
       const [old, next] = yield* Effect.promise(() => Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]))
-      const publicOf = (key: typeof old.publicKey, kid: string) =>
-        Effect.promise(async () => ({ ...(await exportJWK(key)), kid, alg: "RS256", use: "sig" }))
       const oldKey = yield* publicOf(old.publicKey, "old")
       const nextKey = yield* publicOf(next.publicKey, "next")
       let keys: ReadonlyArray<object> = [oldKey]
@@ -210,9 +217,6 @@ describe("Tokens", () => {
         fetches++
         return isAway ? undefined : keys
       })
-      const sign = (key: typeof old.privateKey, kid: string, payload: JWTPayload = claims) =>
-        Effect.promise(() => new SignJWT(payload).setProtectedHeader({ alg: "RS256", kid }).sign(key))
-
       const tokens = yield* tokensWith({ JWT_JWKS_URL: url, JWT_JWKS_COOLDOWN: "0 millis" })
       const reasonOf = (jwt: string) =>
         Effect.map(Effect.flip(tokens.verify(jwt)), (error) => (error._tag === "InvalidToken" ? error.reason : error._tag))
@@ -241,6 +245,31 @@ describe("Tokens", () => {
       const calm = yield* tokensWith({ JWT_JWKS_URL: url })
       for (let at = 0; at < 20; at++) yield* Effect.flip(calm.verify(yield* sign(next.privateKey, `unknown-${at}`)))
       assert.strictEqual(fetches, 1)
+    }).pipe(quiet)
+  )
+
+  it.scopedLive("BE-SEC-06 a key that its issuer withdraws is refused after the next renewal, which is one fetch", () =>
+    Effect.gen(function* () {
+      const [old, next] = yield* Effect.promise(() => Promise.all([generateKeyPair("RS256"), generateKeyPair("RS256")]))
+      const nextKey = yield* publicOf(next.publicKey, "next")
+      let keys = [yield* publicOf(old.publicKey, "old")]
+      let fetches = 0
+      const url = yield* issuer(() => {
+        fetches++
+        return keys
+      })
+      const { burst, passMs } = yield* stepped(url)
+      const ofOld = yield* sign(old.privateKey, "old")
+      assert.deepStrictEqual(yield* burst(ofOld), ["u1"])
+      keys = [nextKey]
+      passMs(10 * 60_000 + 1)
+      // The renewal runs in the background, and the known keys serve until it ends.
+      yield* eventually(
+        "the withdrawn key is refused",
+        Effect.map(burst(ofOld), (answers) => answers.join() === "Unknown token key")
+      )
+      assert.deepStrictEqual(yield* burst(yield* sign(next.privateKey, "next")), ["u1"])
+      assert.strictEqual(fetches, 2)
     }).pipe(quiet)
   )
 
