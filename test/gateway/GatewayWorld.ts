@@ -384,7 +384,7 @@ export const chainMessage = (
     vega: rows.map(() => 12.25),
     rho: rows.map(() => 3.5),
     time: rows.map(() => "2026-11-24T09:29:59.000Z"),
-    priced_at: rows.map(() => "2026-11-24T09:29:59.000Z"),
+    priced_at: rows.map(() => "2026-11-24T09:29:57.500Z"),
     quality: rows.map(() => "live" as const)
   },
   ...more

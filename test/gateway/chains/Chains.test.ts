@@ -67,7 +67,7 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
     })
   )
 
-  it.effect("strikes, max pain and PCR return the published chain, calls and puts side by side", () =>
+  it.effect("BE-REC-04 strikes, max pain and PCR return the published chain, calls and puts side by side, with the age of each price", () =>
     Effect.gen(function* () {
       yield* ready
       const delta = yield* publishChain(chainMessage("delta", rows))
@@ -113,8 +113,8 @@ layer(world(), { excludeTestServices: true })("Option chains", (it) => {
         vega: 12.25,
         rho: 3.5,
         as_of: "2026-11-24T09:29:59.000Z",
-        priced_at: "2026-11-24T09:29:59.000Z",
-        age_ms: 1_000,
+        priced_at: "2026-11-24T09:29:57.500Z",
+        age_ms: 2_500,
         quality: "live",
         moneyness: "ATM"
       })
