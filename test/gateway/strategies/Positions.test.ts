@@ -6,7 +6,7 @@ import { quantityMax } from "../../../src/domain/strategy/Position.ts"
 import { FillRepo } from "../../../src/store/FillRepo.ts"
 import { SettlementRepo } from "../../../src/store/SettlementRepo.ts"
 import { SubscriptionRepo } from "../../../src/store/subscriptions/SubscriptionRepo.ts"
-import { ask, chainMessage, eventually, far, near, publishChain, publishState, tokens, world } from "../GatewayWorld.ts"
+import { ask, type ChainRow, chainMessage, eventually, far, near, publishChain, publishState, tokens, world } from "../GatewayWorld.ts"
 
 const call = { tradingsymbol: "NIFTY98JAN24500CE", exchange: "NFO" }
 const put = { tradingsymbol: "NIFTY98JAN24500PE", exchange: "NFO" }
@@ -36,21 +36,16 @@ const stateOf = (spot: number): Partial<ChainMessage.UnderlyingState> => ({
   spot_change: 0,
   expiries: [{ expiry: near, forward: 24_530.1, atm_strike: 24_500, atm_iv: 0.142 }]
 })
+const straddle = (of: { readonly call: number; readonly put: number }): ReadonlyArray<ChainRow> => [
+  { strike: 24_500, side: "CE", token: of.call, price: 120 },
+  { strike: 24_500, side: "PE", token: of.put, price: 90 }
+]
 /** The market: the near call at 120 and put at 90, the spot at `spot`, now. */
 const market = (spot: number, expiry = near) =>
   Effect.gen(function* () {
     yield* publishState(stateOf(spot))
     const side = expiry === near ? tokens : { call: tokens.farCall, put: 0x30002 }
-    yield* publishChain(
-      chainMessage(
-        "chain",
-        [
-          { strike: 24_500, side: "CE", token: side.call, price: 120 },
-          { strike: 24_500, side: "PE", token: side.put, price: 90 }
-        ],
-        { as_of: new Date().toISOString(), delta_seq: 0, expiry }
-      )
-    )
+    yield* publishChain(chainMessage("chain", straddle(side), { as_of: new Date().toISOString(), delta_seq: 0, expiry }))
     yield* eventually(
       "the market is there",
       Effect.map(ask(`/fo/strikes?symbol=NIFTY&expiry=${expiry}`), ({ body }) => body.strikes.length === 1)
@@ -124,6 +119,30 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
       const empty = (yield* ask(`/strategies/${yield* create()}/pnl`)).body
       assert.deepInclude(empty, { total: "0", instruments: [], complete: true, missing: [] })
       assert.isTrue((yield* ask(`/strategies/${yield* create()}/payoff`)).body.complete)
+    })
+  )
+
+  it.effect("BE-FIN-03 a leg whose price is stale, or whose chain is old, is reported as missing until it is fresh again", () =>
+    Effect.gen(function* () {
+      yield* market(24_510.35)
+      const id = yield* create()
+      yield* addLeg(id, call, "BUY", 75, "118.05")
+      yield* addLeg(id, put, "SELL", 75, "95.35")
+      const publish = (asOfMs: number, quality: ReadonlyArray<ChainMessage.Quality>) => {
+        const message = chainMessage("chain", straddle(tokens), { as_of: new Date(asOfMs).toISOString(), delta_seq: 0 })
+        return publishChain({ ...message, columns: { ...message.columns, quality } })
+      }
+      const becomes = (what: string, complete: boolean, missing: ReadonlyArray<string>) =>
+        eventually(
+          what,
+          Effect.map(ask(`/strategies/${id}/pnl`), ({ body }) => body.complete === complete && body.missing.join() === missing.join())
+        )
+      yield* publish(Date.now(), ["stale", "live"])
+      yield* becomes("the stale leg is missing", false, [call.tradingsymbol])
+      yield* publish(Date.now() - 3_600_000, ["live", "live"])
+      yield* becomes("both legs of the old chain are missing", false, [call.tradingsymbol, put.tradingsymbol])
+      yield* publish(Date.now(), ["live", "live"])
+      yield* becomes("nothing is missing", true, [])
     })
   )
 
