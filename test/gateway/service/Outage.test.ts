@@ -12,7 +12,7 @@ import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { proxy } from "../../Proxy.ts"
 import { migratedDatabase, natsServer } from "../../TestBackends.ts"
-import { ask, eventually, fullPacket, publishFrame, publishState, ready, token, tokens, World, world } from "../GatewayWorld.ts"
+import { ask, eventually, fullPacket, metric, publishFrame, publishState, ready, token, tokens, World, world } from "../GatewayWorld.ts"
 import { connect } from "../sockets/SocketClient.ts"
 
 const redisUrl = inject("backends").redis
@@ -203,10 +203,16 @@ describe("Health and outages", () => {
   it.scopedLive("BE-OPS-03 a database outage: 503 that names it, /health down, live and ready unchanged, streaming continues", () =>
     Effect.gen(function* () {
       const database = yield* proxy(yield* migratedDatabase)
+      const gaugeIs = (level: number) =>
+        eventually(
+          `the gauge of the database is ${level}`,
+          Effect.map(metric('dependency_up{dependency="database"}'), (value) => value === level)
+        )
       yield* within(
         { database: Effect.succeed(database.url) },
         Effect.gen(function* () {
           yield* ready
+          yield* gaugeIs(1)
           const client = yield* connect(`/ws/ticks?token=${yield* token()}`)
           yield* client.next
           yield* client.ask({ action: "subscribe", tokens: [tokens.nifty] })
@@ -218,6 +224,7 @@ describe("Health and outages", () => {
             Effect.map(health, (answer) => (answer.body.reason === "database is down" ? answer : undefined))
           )
           assert.deepStrictEqual([down.status, down.body.status], [503, "down"])
+          yield* gaugeIs(0)
           assert.strictEqual(down.body.dependencies.database, "down")
           const requests = [
             ask("/subscriptions"),
@@ -247,6 +254,7 @@ describe("Health and outages", () => {
             "it is well again",
             Effect.map(health, ({ body }) => body.status === "ok")
           )
+          yield* gaugeIs(1)
           assert.strictEqual((yield* ask("/strategies")).status, 200)
         })
       )
