@@ -70,11 +70,12 @@ export const make = (orders: Venue, mode: Mode) =>
     const hasDerivatives = (instrument: Instrument.Instrument | undefined) =>
       instrument !== undefined && registry.ofUnderlying(instrument.exchange, instrument.tradingsymbol).some(({ expiry }) => expiry !== null)
 
-    const ahead = ({ accountId, basketId, request, taskId, termsHash }: OrderRepo.StoredTask) =>
+    const ahead = ({ accountId, basketId, idempotencyKey, request, taskId, termsHash }: OrderRepo.StoredTask) =>
       Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
         const { kind } = request
         const orderId = request.kind === "modify" ? request.order_id : null
-        return repo.ahead({ accountId, mode, kind, termsHash, orderId, taskId, basketId, nowMs, dayStartMs: dayStartMs(nowMs) })
+        const madeBy = TaskNames.stopOf(idempotencyKey)
+        return repo.ahead({ accountId, mode, kind, termsHash, orderId, madeBy, taskId, basketId, nowMs, dayStartMs: dayStartMs(nowMs) })
       })
 
     const underway = ({ accountId, taskId }: OrderRepo.StoredTask) =>
@@ -108,7 +109,7 @@ export const make = (orders: Venue, mode: Mode) =>
 
     return (stored: OrderRepo.StoredTask): Effect.Effect<Answer, StoreUnavailable> =>
       Effect.gen(function* () {
-        const { isTwin, limits, lossStop, modifications, sameTermsAtMs, sent, stopped } = yield* ahead(stored)
+        const { isReleased, isTwin, limits, lossStop, modifications, sameTermsAtMs, sent, stopped } = yield* ahead(stored)
         const instrument = instrumentOf(stored)
         const needsProfit = limits.maxDailyLoss !== null
         // An order that only reduces a position is allowed despite a loss or a stop.
@@ -136,6 +137,7 @@ export const make = (orders: Venue, mode: Mode) =>
           modifications,
           isTwin,
           closes: stored.undoes !== null || TaskNames.isOfStop(stored.idempotencyKey),
+          isReleased,
           isOfAccountStop: TaskNames.isOfAccountStop(stored.idempotencyKey),
           strategy,
           // The stop is read again after the other questions, so that the check can miss a new stop only during one question.

@@ -36,6 +36,8 @@ export interface Facts {
   readonly closes: boolean
   /** True if a stop of the account made the order, to close a position. */
   readonly isOfAccountStop: boolean
+  /** True if a stop made the order, and a person has released that stop since. */
+  readonly isReleased: boolean
   /** The strategy of the order; null if the order has no strategy, or if the strategy has no limits. */
   readonly strategy: StrategyLimits.Situation | null
 }
@@ -52,7 +54,13 @@ const ofTriggers: ReadonlySet<Gate.Rule> = new Set([
   "rate_limit"
 ])
 
-export type Refusal = { readonly rule: Gate.Rule | StrategyLimits.Rule | "instrument" | "iceberg_legs"; readonly message: string }
+export type Refusal = {
+  readonly rule: Gate.Rule | StrategyLimits.Rule | "instrument" | "iceberg_legs" | "stop_released"
+  readonly message: string
+}
+
+/** A person who releases a stop may close the position by hand, so that the stop's own order would open one of the opposite side. */
+export const released = { rule: "stop_released", message: "the stop that made this order was released" } as const satisfies Refusal
 
 const situationOf = (facts: Facts, instrument: Instrument.Instrument): Gate.Situation => ({
   rules: facts.rules,
@@ -104,6 +112,7 @@ export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): Read
       own === null ? [] : [{ rule: "strategy_stop", message: `the order's strategy is stopped: ${own}` }]
     return [...stop, ...accountStop, ...strategyStop, ...(refusal === null ? [] : [refusal])]
   }
+  if (facts.isReleased) return [released]
   const { instrument } = facts
   if (instrument === undefined) return [notListed(request)]
   const order = OrderRequest.gated(request)

@@ -127,7 +127,7 @@ const makeGate = Effect.gen(function* () {
       const instrument = instrumentOf(request)
       const orderId = request.kind === "modify" ? request.order_id : null
       const dayStartMs = nowMs - IndiaTime.istTimeOfDayMs(nowMs)
-      const ask = { accountId, mode, kind: request.kind, termsHash, orderId, taskId: 0, basketId, nowMs, dayStartMs }
+      const ask = { accountId, mode, kind: request.kind, termsHash, orderId, madeBy: null, taskId: 0, basketId, nowMs, dayStartMs }
       const { isTwin, modifications, sameTermsAtMs, sent } = yield* orProblem(repo.ahead(ask))
       return {
         rules: rules.current(),
@@ -152,6 +152,7 @@ const makeGate = Effect.gen(function* () {
         isTwin,
         closes: false,
         isOfAccountStop: false,
+        isReleased: false,
         strategy: yield* strategyOf(strategyId, request, nowMs)
       } satisfies TaskGate.Facts
     })

@@ -8,6 +8,8 @@ import { BigIntColumn, NumericColumn, TimeColumn } from "../Columns.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 import * as Outbox from "./Outbox.ts"
+import * as StopTasks from "./StopTasks.ts"
+import * as TaskNames from "./TaskNames.ts"
 
 const Action = Schema.Literal(...StrategyLimits.actions)
 
@@ -50,6 +52,7 @@ const makeReads = (sql: SqlClient.SqlClient) => {
 
 const makeChanges = (sql: SqlClient.SqlClient) => {
   const { event, line } = Outbox.writes(sql)
+  const cancelTasks = StopTasks.cancel(sql)
   const announce = (accountId: string, who: string, what: string, message: string, detail: object) =>
     Effect.zipRight(
       event({ accountId, taskId: null, kind: "account_stop", body: { message, detail } }),
@@ -96,6 +99,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
       const stopId = Number(released.id)
       yield* sql`UPDATE account_square_offs SET status = 'released', revision = revision + 1, updated_at = now()
         WHERE stop_id = ${stopId} AND status <> 'done'`
+      yield* cancelTasks({ stopId: TaskNames.accountStopId(stopId), accounts: [accountId] }, who)
       const detail = { stop_id: stopId, action: released.action, state: "released", mode: released.mode }
       yield* announce(accountId, who, "account's stop released", "the account may open positions again", detail)
       return true
@@ -124,7 +128,10 @@ export class AccountStopRepo extends Effect.Service<AccountStopRepo>()("store/or
       /** The first step of a release. False if the account is not stopped. */
       askRelease: (accountId: string, token: string, untilMs: number, who: string) =>
         run("askRelease", askRelease(accountId, token, untilMs, who)),
-      /** The second step. False if the token is wrong or too old. After it no further closing orders are made. */
+      /**
+       * The second step. False if the token is wrong or too old. Closing orders that were not sent are cancelled, and no further ones are
+       * made.
+       */
       release: (accountId: string, token: string, nowMs: number, who: string) => run("release", release(accountId, token, nowMs, who))
     } as const
   })

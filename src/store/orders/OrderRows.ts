@@ -177,6 +177,13 @@ export const reads = (sql: SqlClient.SqlClient) => {
     execute: ({ accounts, keys }) => sql`SELECT ${columns} FROM order_tasks t WHERE t.owner = ${TaskNames.stopOwner}
       AND t.account_id = ANY(${accounts}::text[]) AND starts_with(t.idempotency_key, ${keys}) ORDER BY t.task_id`
   })
+  const unsentOfStop = SqlSchema.findAll({
+    Request: Schema.Struct({ accounts: Schema.Array(Schema.String), keys: Schema.String }),
+    Result: Row,
+    // The lock keeps the executor from sending a task between this statement and the one that cancels it.
+    execute: ({ accounts, keys }) => sql`SELECT ${columns} FROM order_tasks t WHERE t.account_id = ANY(${accounts}::text[])
+      AND t.status IN ('PENDING', 'RETRYING') AND starts_with(t.idempotency_key, ${keys}) ORDER BY t.task_id FOR UPDATE OF t`
+  })
   const open = SqlSchema.findAll({
     Request: Schema.Struct({ accountId: Schema.String, statuses: Schema.Array(OrderMessage.Status) }),
     Result: Row,
@@ -203,6 +210,9 @@ export const reads = (sql: SqlClient.SqlClient) => {
     /** The cancellations that a stop made. */
     ofStop: (accounts: ReadonlyArray<string>, stoppedAtMs: number) =>
       Effect.map(ofStop({ accounts, keys: TaskNames.stopKeys(stoppedAtMs) }), (rows) => rows.map(storedOf)),
+    /** The tasks of a stop of a strategy or an account that were not sent. They stay locked until the transaction ends. */
+    unsentOfStop: (accounts: ReadonlyArray<string>, stopId: number | string) =>
+      Effect.map(unsentOfStop({ accounts, keys: TaskNames.keysOfStop(stopId) }), (rows) => rows.map(storedOf)),
     open: (accountId: string, statuses: ReadonlyArray<Task.Status>) =>
       Effect.map(open({ accountId, statuses }), (rows) => rows.map(storedOf)),
     byTags: (accountId: string, tags: ReadonlyArray<string>) => Effect.map(byTags({ accountId, tags }), (rows) => rows.map(storedOf))

@@ -9,6 +9,7 @@ import { BigIntColumn, isIdentity, NumericColumn, TimeColumn } from "../Columns.
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 import * as Outbox from "./Outbox.ts"
+import * as StopTasks from "./StopTasks.ts"
 import * as StrategyExposure from "./StrategyExposure.ts"
 
 const Action = Schema.Literal(...StrategyLimits.actions)
@@ -113,6 +114,7 @@ const makeReads = (sql: SqlClient.SqlClient) => {
 
 const makeChanges = (sql: SqlClient.SqlClient) => {
   const { event, line } = Outbox.writes(sql)
+  const cancelTasks = StopTasks.cancel(sql)
   const accountsOf = SqlSchema.findAll({
     Request: Schema.Int,
     Result: Account,
@@ -180,9 +182,10 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
       yield* sql`UPDATE strategy_square_offs SET status = 'released', revision = revision + 1, updated_at = now()
         WHERE stop_id = ${stopId} AND status <> 'done'`
       const accounts = yield* accountsOf(strategyId)
+      const ids = accounts.map(({ accountId }) => accountId)
+      yield* cancelTasks({ stopId, accounts: ids }, who)
       const detail = { strategy_id: strategyId, stop_id: stopId, action: released.action, state: "released", mode: null }
       yield* audit(strategyId, who, "released", detail)
-      const ids = accounts.map(({ accountId }) => accountId)
       yield* announce(ids, `strategy ${strategyId} may open positions again`, detail)
       return true
     }).pipe(Postgres.transaction(sql))
@@ -224,7 +227,7 @@ export class StrategyLimitRepo extends Effect.Service<StrategyLimitRepo>()("stor
        * process has stopped the strategy.
        */
       stop: (it: Pick<Watched, "owner" | "strategyId">, profit: Money.Decimal, who: string) => run("stop", stop(it, profit, who)),
-      /** False if the strategy is not stopped. After it no further closing orders are made. */
+      /** False if the strategy is not stopped. Closing orders that were not sent are cancelled, and no further ones are made. */
       release: (strategyId: number, who: string) => run("release", release(strategyId, who)),
       /** The facts that the strategy's rules need for an order. Undefined if the strategy has neither limits nor a stop, or was deleted. */
       known: (it: Candidate) => run("known", isIdentity(it.strategyId) ? known(it) : Effect.succeed(undefined)),

@@ -5,6 +5,7 @@ import type * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import type { Kind } from "../../domain/orders/Task.ts"
 import { TimeColumn } from "../Columns.ts"
 import * as OrderAccounts from "./OrderAccounts.ts"
+import type * as TaskNames from "./TaskNames.ts"
 
 /** Requests that an account has sent, for the broker's limits and the gate. */
 export interface Sent {
@@ -27,6 +28,8 @@ export interface Ask extends Except {
   readonly termsHash: string
   /** The order that a modification changes; null for other tasks. */
   readonly orderId: string | null
+  /** The stop that made the task; null for any other task. */
+  readonly madeBy: TaskNames.Stop | null
   readonly nowMs: number
   readonly dayStartMs: number
 }
@@ -40,7 +43,8 @@ const Ahead = Schema.Struct({
   day: Schema.Int,
   sameTermsAt: Schema.NullOr(TimeColumn),
   modifications: Schema.Int,
-  isTwin: Schema.Boolean
+  isTwin: Schema.Boolean,
+  isReleased: Schema.Boolean
 })
 
 /**
@@ -55,6 +59,8 @@ export interface Facts {
   readonly sameTermsAtMs: number | null
   readonly modifications: number
   readonly isTwin: boolean
+  /** True if the stop that made the task is released. */
+  readonly isReleased: boolean
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString()
@@ -80,6 +86,9 @@ const queries = (sql: SqlClient.SqlClient) => ({
     sql`SELECT 1 FROM order_tasks WHERE account_id = ${accountId} AND kind = 'gtt_place' AND terms_hash = ${termsHash}
       AND task_id <> ${taskId}::bigint
       AND (status = 'RUNNING' OR (status IN ('PENDING', 'RETRYING') AND (${taskId}::bigint = 0 OR task_id < ${taskId}::bigint))) LIMIT 1`,
+  released: ({ scope, stopId }: TaskNames.Stop) =>
+    sql`SELECT 1 FROM ${sql(scope === "account" ? "account_stops" : "strategy_stops")}
+      WHERE stop_id = ${stopId}::bigint AND released_at IS NOT NULL`,
   triggersMade: (accountId: string, taskId: number) =>
     sql<{ readonly id: string }>`SELECT order_id AS id FROM order_tasks
       WHERE account_id = ${accountId} AND kind = 'gtt_place' AND task_id <> ${taskId}::bigint AND order_id IS NOT NULL`
@@ -126,12 +135,13 @@ const decodeAhead = Schema.decodeUnknown(Ahead)
 
 /** Everything that the gate asks Postgres about one task, in one statement. Separate statements would each wait for a busy processor. */
 const makeAhead = (sql: SqlClient.SqlClient) => {
-  const { modifications, sameTerms, sent, twins } = queries(sql)
+  const { modifications, released, sameTerms, sent, twins } = queries(sql)
   const limits = sql.literal(OrderAccounts.limitColumns)
-  const counts = ({ accountId, kind, mode, orderId, taskId, termsHash, ...except }: Ask) => sql`
+  const counts = ({ accountId, kind, madeBy, mode, orderId, taskId, termsHash, ...except }: Ask) => sql`
     CASE WHEN duplicate_window_ms IS NOT NULL THEN (${sameTerms(accountId, mode, termsHash, { ...except, taskId })}) END AS "sameTermsAt",
     ${orderId === null ? sql`0` : sql`(${modifications(accountId, orderId)})`} AS modifications,
-    ${kind === "gtt_place" ? sql`EXISTS (${twins(accountId, termsHash, taskId)})` : sql`false`} AS "isTwin"`
+    ${kind === "gtt_place" ? sql`EXISTS (${twins(accountId, termsHash, taskId)})` : sql`false`} AS "isTwin",
+    ${madeBy === null ? sql`false` : sql`EXISTS (${released(madeBy)})`} AS "isReleased"`
   const stopped = (accountId: string) => sql`SELECT reason FROM order_stops
     WHERE scope IN (${accountId}, ${OrderAccounts.everyAccount}) ORDER BY stopped_at DESC LIMIT 1`
   const lossStop = (accountId: string) => sql`SELECT reason FROM account_stops WHERE account_id = ${accountId} AND released_at IS NULL`
@@ -141,9 +151,9 @@ const makeAhead = (sql: SqlClient.SqlClient) => {
       FROM (${sent(ask.accountId, ask.mode, ask.nowMs, ask.dayStartMs)}) AS sent
       LEFT JOIN order_accounts ON account_id = ${ask.accountId}`.pipe(
       Effect.flatMap(([row]) => decodeAhead(row)),
-      Effect.map(({ day, isTwin, lossStop, minute, modifications, sameTermsAt, second, stopped, ...limits }): Facts => {
+      Effect.map(({ day, isReleased, isTwin, lossStop, minute, modifications, sameTermsAt, second, stopped, ...limits }): Facts => {
         const sent = { second, minute, day }
-        return { limits, stopped, lossStop, sent, sameTermsAtMs: sameTermsAt?.getTime() ?? null, modifications, isTwin }
+        return { limits, stopped, lossStop, sent, sameTermsAtMs: sameTermsAt?.getTime() ?? null, modifications, isTwin, isReleased }
       })
     )
 }

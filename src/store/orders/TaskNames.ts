@@ -38,5 +38,19 @@ export const stopCancelKey = (stopId: number | string, orderId: string): string 
 export const isOfStop = (key: string): boolean => key.startsWith(squareOffKeys)
 /** Whether a task was made by a stop of an account. */
 export const isOfAccountStop = (key: string): boolean => key.startsWith(`${squareOffKeys}account `)
+/** The keys of all tasks that this stop makes begin with this text. */
+export const keysOfStop = (stopId: number | string): string => `${squareOffKeys}${stopId} › `
 /** Whether a task was made by this stop. */
-export const isOfThisStop = (key: string, stopId: number | string): boolean => key.startsWith(`${squareOffKeys}${stopId} › `)
+export const isOfThisStop = (key: string, stopId: number | string): boolean => key.startsWith(keysOfStop(stopId))
+
+/** A stop of a strategy or an account. */
+export interface Stop {
+  readonly scope: "strategy" | "account"
+  readonly stopId: number
+}
+/** The stop that made a task; null for any other task. */
+export const stopOf = (key: string): Stop | null => {
+  if (!isOfStop(key)) return null
+  const [, scope, stopId] = /^(account )?(\d+) › /.exec(key.slice(squareOffKeys.length)) ?? []
+  return stopId === undefined ? null : { scope: scope === undefined ? "strategy" : "account", stopId: Number(stopId) }
+}

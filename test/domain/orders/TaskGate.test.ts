@@ -43,6 +43,7 @@ const facts: TaskGate.Facts = {
   isTwin: false,
   closes: false,
   isOfAccountStop: false,
+  isReleased: false,
   strategy: null
 }
 const rules = (body: object, known: Partial<TaskGate.Facts> = {}) =>
@@ -81,6 +82,11 @@ describe("the gate of a task", () => {
     assert.deepStrictEqual(rules({ ...close, quantity: 130 }, { ...known, closes: true }), ["account_stop"], "the position has less")
     assert.deepStrictEqual(rules({ ...close, quantity: 130 }, { ...known, closes: true, isOfAccountStop: true }), [])
     assert.deepStrictEqual(rules(cancel, known), [])
+  })
+
+  it("refuses a stop's order by one reason once the stop is released, whatever else refuses it", () => {
+    assert.deepStrictEqual(rules({ ...place, quantity: 66 }, { isReleased: true, stopped: "drill" }), ["stop_released"])
+    assert.deepStrictEqual(rules(cancel, { isReleased: true }), [])
   })
 
   it("checks a new order by every rule of the gate, with the fields that the caller gave", () => {

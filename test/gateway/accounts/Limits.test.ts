@@ -2,6 +2,9 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import { AccountStopRepo } from "../../../src/store/orders/AccountStopRepo.ts"
+import { OrderRepo } from "../../../src/store/orders/OrderRepo.ts"
+import * as TaskNames from "../../../src/store/orders/TaskNames.ts"
+import { newTask } from "../../store/orders/NewTask.ts"
 import { ask, world } from "../GatewayWorld.ts"
 import * as NoLimits from "../NoLimits.ts"
 
@@ -41,6 +44,10 @@ layer(world({ owners: ["u1"] }), { excludeTestServices: true })("Limits of an ac
       })
       assert.deepInclude(body.stop.square_off, { mode: "paper", status: "running", message: null, rounds: 0 })
       assert.strictEqual(body.state, "stopped")
+      const orders = yield* OrderRepo
+      const { stopId } = (yield* repo.open("acc2"))!
+      const key = TaskNames.squareOffKey(TaskNames.accountStopId(stopId), 1, 0)
+      const closing = yield* orders.submit([newTask(key, { owner: TaskNames.accountStopOwner, accountId: "acc2" })])
       const first = yield* release("acc2")
       assert.deepStrictEqual([first.status, first.body.state, typeof first.body.release_token], [200, "stopped", "string"])
       assert.isAbove(Date.parse(first.body.valid_until), Date.now())
@@ -48,6 +55,8 @@ layer(world({ owners: ["u1"] }), { excludeTestServices: true })("Limits of an ac
       const second = yield* release("acc2", { release_token: first.body.release_token })
       assert.deepStrictEqual([second.status, second.body], [200, { state: "open", release_token: null, valid_until: null }])
       assert.deepInclude((yield* ask(limits("acc2"))).body, { state: "open", stop: null })
+      const { task } = (yield* orders.byId(closing.stored[0]!.taskId))!
+      assert.deepStrictEqual([task.status, task.error?.type], ["CANCELLED", "stop_released"], "a caller's release cancels the stop's tasks")
       assert.strictEqual((yield* release("acc2", { release_token: first.body.release_token })).status, 409)
     })
   )

@@ -52,6 +52,7 @@ describe("AccountStopRepo", () => {
         kind: "place",
         termsHash: "t1",
         orderId: null,
+        madeBy: null,
         taskId: 0,
         basketId: null,
         nowMs,
@@ -103,6 +104,17 @@ describe("the square-off of an account", () => {
       const key = TaskNames.squareOffKey(name, 1, 0)
       assert.isTrue(TaskNames.isOfAccountStop(key) && TaskNames.isOfStop(key) && TaskNames.isOfThisStop(key, name))
       assert.isFalse(TaskNames.isOfAccountStop(TaskNames.squareOffKey(of.stopId, 1, 0)) || TaskNames.isOfThisStop(key, of.stopId))
+      const stops = [key, TaskNames.squareOffKey(of.stopId, 1, 0), TaskNames.stopCancelKey(7, "o1"), "stop › ?", "one"].map(
+        TaskNames.stopOf
+      )
+      const { stopId } = of
+      assert.deepStrictEqual(stops, [
+        { scope: "account", stopId },
+        { scope: "strategy", stopId },
+        { scope: "strategy", stopId: 7 },
+        null,
+        null
+      ])
       const newestTaskId = yield* repo.newest(of)
       const change = { status: "running", message: "closing", epoch: 5, newestTaskId, round: [task(key, { tag: "c" })] } as const
       yield* orders.submit([task("by hand", { tag: "h" })])

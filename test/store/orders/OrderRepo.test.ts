@@ -166,7 +166,7 @@ describe("A step of an order", () => {
       const [accepted, accepting] = yield* roundTrips(repo.submit([task()]))
       assert.deepStrictEqual(accepting, one)
       const [before] = accepted.stored
-      const taken = { accountId: "a1", mode: "live", kind: "place", termsHash: "t1", orderId: null } as const
+      const taken = { accountId: "a1", mode: "live", kind: "place", termsHash: "t1", orderId: null, madeBy: null } as const
       const [, asking] = yield* roundTrips(repo.ahead({ ...taken, taskId: before!.taskId, basketId: null, nowMs, dayStartMs: nowMs }))
       assert.deepStrictEqual(asking, one)
       const [, saving] = yield* roundTrips(repo.save(before!, decide(before!.task, wake(7))[0], { who: "executor", epoch: 7 }))
@@ -189,6 +189,7 @@ describe("What the gate asks about a task", () => {
       kind: "place",
       termsHash: "t1",
       orderId: null,
+      madeBy: null,
       taskId,
       basketId: null,
       nowMs,
@@ -210,7 +211,8 @@ describe("What the gate asks about a task", () => {
         sent: { second: 1, minute: 1, day: 1 },
         sameTermsAtMs: null,
         modifications: 0,
-        isTwin: false
+        isTwin: false,
+        isReleased: false
       })
 
       const limits = {
