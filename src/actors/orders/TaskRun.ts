@@ -75,7 +75,8 @@ const readAgain = (everyMs: number) => Schedule.spaced(everyMs)
 
 const now = Clock.currentTimeMillis
 
-const wakeOf = (desk: Desk): Effect.Effect<OrderDecider.Input> =>
+type Wake = Extract<OrderDecider.Input, { readonly _tag: "Wake" }>
+const wakeOf = (desk: Desk): Effect.Effect<Wake> =>
   Effect.map(now, (nowMs) =>
     OrderDecider.Input.Wake({
       nowMs,
@@ -219,8 +220,9 @@ const begun = (desk: Desk, stored: OrderRepo.StoredTask) => {
   const decide = Effect.flatMap(wakeOf(desk), (wake) => advance(desk, stored, wake))
   const gated = Effect.gen(function* () {
     while (true) {
-      const isBlocked = Breaker.admit(desk.breakerLimits, desk.breaker, yield* now) === null
-      if (isBlocked || (yield* now) >= deadlineAtMs) return yield* decide
+      // The decision uses the time of this check. A millisecond later the breaker may be closed, and the task would be sent unchecked.
+      const wake = yield* wakeOf(desk)
+      if (wake.blockedUntilMs !== null || wake.nowMs >= deadlineAtMs) return yield* advance(desk, stored, wake)
       const mark = desk.budget.mark()
       const { refusals, sent } = yield* desk.gate(stored)
       const [refusal] = refusals
