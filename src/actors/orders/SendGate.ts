@@ -73,9 +73,9 @@ export const make = (orders: Venue, mode: Mode) =>
     const ahead = ({ accountId, basketId, idempotencyKey, request, taskId, termsHash }: OrderRepo.StoredTask) =>
       Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
         const { kind } = request
-        const orderId = request.kind === "modify" ? request.order_id : null
+        const modifiedId = OrderRequest.modifiedBy(request)
         const madeBy = TaskNames.stopOf(idempotencyKey)
-        return repo.ahead({ accountId, mode, kind, termsHash, orderId, madeBy, taskId, basketId, nowMs, dayStartMs: dayStartMs(nowMs) })
+        return repo.ahead({ accountId, mode, kind, termsHash, modifiedId, madeBy, taskId, basketId, nowMs, dayStartMs: dayStartMs(nowMs) })
       })
 
     const underway = ({ accountId, taskId }: OrderRepo.StoredTask) =>
@@ -109,7 +109,7 @@ export const make = (orders: Venue, mode: Mode) =>
 
     return (stored: OrderRepo.StoredTask): Effect.Effect<Answer, StoreUnavailable> =>
       Effect.gen(function* () {
-        const { isReleased, isTwin, limits, lossStop, modifications, sameTermsAtMs, sent, stopped } = yield* ahead(stored)
+        const { isReleased, isSuperseded, isTwin, limits, lossStop, modifications, sameTermsAtMs, sent, stopped } = yield* ahead(stored)
         const instrument = instrumentOf(stored)
         const needsProfit = limits.maxDailyLoss !== null
         // An order that only reduces a position is allowed despite a loss or a stop.
@@ -135,6 +135,7 @@ export const make = (orders: Venue, mode: Mode) =>
           // SendBudget waits for the limits of a second and a minute, so the gate gets 0 for both and checks only the day's limit.
           sent: { second: 0, minute: 0, day: sent.day },
           modifications,
+          isSuperseded,
           isTwin,
           closes: stored.undoes !== null || TaskNames.isOfStop(stored.idempotencyKey),
           isReleased,

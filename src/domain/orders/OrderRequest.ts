@@ -57,6 +57,12 @@ export const instrumentOf = (it: OrderRequest): { readonly exchange: string; rea
   return it.kind === "gtt_place" || it.kind === "gtt_modify" ? it.condition : null
 }
 
+/** The id of the order or the trigger whose terms a request replaces; null for any other request. */
+export const modifiedBy = (it: OrderRequest): string | null => {
+  if (it.kind === "modify") return it.order_id
+  return it.kind === "gtt_modify" ? it.trigger_id : null
+}
+
 /** The terms by which two requests are compared. They leave out the price at which a trigger was made. */
 export const termsOf = (it: OrderRequest): unknown =>
   it.kind === "gtt_place" || it.kind === "gtt_modify" ? { ...it, condition: { ...it.condition, last_price: null } } : it

@@ -2,8 +2,8 @@
 export type Kind = "place" | "modify" | "cancel" | "gtt_place" | "gtt_modify" | "gtt_delete"
 
 /**
- * True if doing it twice makes two orders or triggers. Any other kind names what it changes, so doing it twice has the same result as doing
- * it once.
+ * True if doing it twice makes two orders or triggers. Any other kind names what it changes, so doing it twice in a row has the same result
+ * as doing it once. If a newer modification came between, the second time would undo it, and the gate refuses it (`TaskGate.superseded`).
  */
 export const makesNew = (kind: Kind): boolean => kind === "place" || kind === "gtt_place"
 

@@ -30,6 +30,8 @@ export interface Facts {
   readonly sent: Gate.Situation["sent"]
   /** How often the order of a modification was modified before. */
   readonly modifications: number
+  /** True if a newer modification of the same order or trigger was sent, whatever became of it. */
+  readonly isSuperseded: boolean
   /** Another request for a trigger of the same terms has not ended: a trigger carries no tag, so that the two could not be told apart. */
   readonly isTwin: boolean
   /** True if the order closes what another order of the platform traded. The account's own limits must not keep such a position open. */
@@ -55,12 +57,18 @@ const ofTriggers: ReadonlySet<Gate.Rule> = new Set([
 ])
 
 export type Refusal = {
-  readonly rule: Gate.Rule | StrategyLimits.Rule | "instrument" | "iceberg_legs" | "stop_released"
+  readonly rule: Gate.Rule | StrategyLimits.Rule | "instrument" | "iceberg_legs" | "stop_released" | "superseded"
   readonly message: string
 }
 
 /** A person who releases a stop may close the position by hand, so that the stop's own order would open one of the opposite side. */
 export const released = { rule: "stop_released", message: "the stop that made this order was released" } as const satisfies Refusal
+
+/** An older modification that is sent after a newer one would bring the older terms back. */
+export const superseded = {
+  rule: "superseded",
+  message: "a newer modification of the same order or trigger was sent, so this one is not sent"
+} as const satisfies Refusal
 
 const situationOf = (facts: Facts, instrument: Instrument.Instrument): Gate.Situation => ({
   rules: facts.rules,
@@ -82,6 +90,8 @@ const notListed = ({ exchange, tradingsymbol }: { readonly exchange: string; rea
   message: `${exchange} lists no ${tradingsymbol} today`
 })
 
+const ofModification = ({ isSuperseded }: Facts): ReadonlyArray<Refusal> => (isSuperseded ? [superseded] : [])
+
 /** The refusals of a trigger's orders, each rule once, because a trigger may have two orders. */
 const ofTrigger = (request: typeof GttRequest.GttPlace.Type | typeof GttRequest.GttModify.Type, facts: Facts): ReadonlyArray<Refusal> => {
   const { instrument } = facts
@@ -90,7 +100,7 @@ const ofTrigger = (request: typeof GttRequest.GttPlace.Type | typeof GttRequest.
   const message = "another request for a trigger of the same terms has not ended: wait for it"
   const twin: ReadonlyArray<Refusal> = facts.isTwin ? [{ rule: "duplicate", message }] : []
   const own = refused.filter(({ rule }) => ofTriggers.has(rule))
-  return [...own.filter(({ rule }, at) => own.findIndex((it) => it.rule === rule) === at), ...twin]
+  return [...ofModification(facts), ...own.filter(({ rule }, at) => own.findIndex((it) => it.rule === rule) === at), ...twin]
 }
 
 /** Cancelling an order and deleting a trigger are always allowed: they only reduce the risk. */
@@ -110,7 +120,7 @@ export const refusals = (request: OrderRequest.OrderRequest, facts: Facts): Read
     const own = facts.strategy?.stopped ?? null
     const strategyStop: ReadonlyArray<Refusal> =
       own === null ? [] : [{ rule: "strategy_stop", message: `the order's strategy is stopped: ${own}` }]
-    return [...stop, ...accountStop, ...strategyStop, ...(refusal === null ? [] : [refusal])]
+    return [...ofModification(facts), ...stop, ...accountStop, ...strategyStop, ...(refusal === null ? [] : [refusal])]
   }
   if (facts.isReleased) return [released]
   const { instrument } = facts

@@ -125,10 +125,10 @@ const makeGate = Effect.gen(function* () {
     Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis
       const instrument = instrumentOf(request)
-      const orderId = request.kind === "modify" ? request.order_id : null
+      const modifiedId = OrderRequest.modifiedBy(request)
       const dayStartMs = nowMs - IndiaTime.istTimeOfDayMs(nowMs)
-      const ask = { accountId, mode, kind: request.kind, termsHash, orderId, madeBy: null, taskId: 0, basketId, nowMs, dayStartMs }
-      const { isTwin, modifications, sameTermsAtMs, sent } = yield* orProblem(repo.ahead(ask))
+      const ask = { accountId, mode, kind: request.kind, termsHash, modifiedId, madeBy: null, taskId: 0, basketId, nowMs, dayStartMs }
+      const { isSuperseded, isTwin, modifications, sameTermsAtMs, sent } = yield* orProblem(repo.ahead(ask))
       return {
         rules: rules.current(),
         atMs: marketClock.unsafeNow(),
@@ -149,6 +149,7 @@ const makeGate = Effect.gen(function* () {
         // The executor waits for the limits of a second and a minute. Only the day's limit refuses.
         sent: { second: 0, minute: 0, day: sent.day },
         modifications,
+        isSuperseded,
         isTwin,
         closes: false,
         isOfAccountStop: false,

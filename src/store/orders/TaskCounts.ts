@@ -26,8 +26,8 @@ export interface Ask extends Except {
   readonly mode: OrderMessage.Mode
   readonly kind: Kind
   readonly termsHash: string
-  /** The order that a modification changes; null for other tasks. */
-  readonly orderId: string | null
+  /** The order or the trigger that a modification changes; null for other tasks. */
+  readonly modifiedId: string | null
   /** The stop that made the task; null for any other task. */
   readonly madeBy: TaskNames.Stop | null
   readonly nowMs: number
@@ -43,6 +43,7 @@ const Ahead = Schema.Struct({
   day: Schema.Int,
   sameTermsAt: Schema.NullOr(TimeColumn),
   modifications: Schema.Int,
+  isSuperseded: Schema.Boolean,
   isTwin: Schema.Boolean,
   isReleased: Schema.Boolean
 })
@@ -58,6 +59,8 @@ export interface Facts {
   readonly sent: Sent
   readonly sameTermsAtMs: number | null
   readonly modifications: number
+  /** True if a newer modification of the same order or trigger has an attempt. */
+  readonly isSuperseded: boolean
   readonly isTwin: boolean
   /** True if the stop that made the task is released. */
   readonly isReleased: boolean
@@ -82,6 +85,10 @@ const queries = (sql: SqlClient.SqlClient) => ({
   modifications: (accountId: string, orderId: string) =>
     sql`SELECT count(*)::int AS count FROM order_tasks
       WHERE account_id = ${accountId} AND kind = 'modify' AND request->>'order_id' = ${orderId} AND status = 'COMPLETED'`,
+  newer: (accountId: string, kind: Kind, modifiedId: string, taskId: number) =>
+    sql`SELECT 1 FROM order_tasks n WHERE n.account_id = ${accountId} AND n.task_id > ${taskId}::bigint AND n.kind = ${kind}
+      AND n.request->>${sql.literal(kind === "modify" ? "'order_id'" : "'trigger_id'")} = ${modifiedId}
+      AND EXISTS (SELECT 1 FROM order_attempts a WHERE a.task_id = n.task_id)`,
   twins: (accountId: string, termsHash: string, taskId: number) =>
     sql`SELECT 1 FROM order_tasks WHERE account_id = ${accountId} AND kind = 'gtt_place' AND terms_hash = ${termsHash}
       AND task_id <> ${taskId}::bigint
@@ -135,13 +142,20 @@ const decodeAhead = Schema.decodeUnknown(Ahead)
 
 /** Everything that the gate asks Postgres about one task, in one statement. Separate statements would each wait for a busy processor. */
 const makeAhead = (sql: SqlClient.SqlClient) => {
-  const { modifications, released, sameTerms, sent, twins } = queries(sql)
+  const { modifications, newer, released, sameTerms, sent, twins } = queries(sql)
   const limits = sql.literal(OrderAccounts.limitColumns)
-  const counts = ({ accountId, kind, madeBy, mode, orderId, taskId, termsHash, ...except }: Ask) => sql`
-    CASE WHEN duplicate_window_ms IS NOT NULL THEN (${sameTerms(accountId, mode, termsHash, { ...except, taskId })}) END AS "sameTermsAt",
-    ${orderId === null ? sql`0` : sql`(${modifications(accountId, orderId)})`} AS modifications,
+  const isSuperseded = ({ accountId, kind, modifiedId, taskId }: Ask) =>
+    // A request without a task is the newest of its order.
+    modifiedId === null || taskId === 0 ? sql`false` : sql`EXISTS (${newer(accountId, kind, modifiedId, taskId)})`
+  const counts = (ask: Ask) => {
+    const { accountId, kind, madeBy, mode, modifiedId, taskId, termsHash } = ask
+    return sql`
+    CASE WHEN duplicate_window_ms IS NOT NULL THEN (${sameTerms(accountId, mode, termsHash, ask)}) END AS "sameTermsAt",
+    ${kind !== "modify" || modifiedId === null ? sql`0` : sql`(${modifications(accountId, modifiedId)})`} AS modifications,
+    ${isSuperseded(ask)} AS "isSuperseded",
     ${kind === "gtt_place" ? sql`EXISTS (${twins(accountId, termsHash, taskId)})` : sql`false`} AS "isTwin",
     ${madeBy === null ? sql`false` : sql`EXISTS (${released(madeBy)})`} AS "isReleased"`
+  }
   const stopped = (accountId: string) => sql`SELECT reason FROM order_stops
     WHERE scope IN (${accountId}, ${OrderAccounts.everyAccount}) ORDER BY stopped_at DESC LIMIT 1`
   const lossStop = (accountId: string) => sql`SELECT reason FROM account_stops WHERE account_id = ${accountId} AND released_at IS NULL`
@@ -151,10 +165,22 @@ const makeAhead = (sql: SqlClient.SqlClient) => {
       FROM (${sent(ask.accountId, ask.mode, ask.nowMs, ask.dayStartMs)}) AS sent
       LEFT JOIN order_accounts ON account_id = ${ask.accountId}`.pipe(
       Effect.flatMap(([row]) => decodeAhead(row)),
-      Effect.map(({ day, isReleased, isTwin, lossStop, minute, modifications, sameTermsAt, second, stopped, ...limits }): Facts => {
-        const sent = { second, minute, day }
-        return { limits, stopped, lossStop, sent, sameTermsAtMs: sameTermsAt?.getTime() ?? null, modifications, isTwin, isReleased }
-      })
+      Effect.map(
+        ({ day, isReleased, isSuperseded, isTwin, lossStop, minute, modifications, sameTermsAt, second, stopped, ...limits }): Facts => {
+          const sent = { second, minute, day }
+          return {
+            limits,
+            stopped,
+            lossStop,
+            sent,
+            sameTermsAtMs: sameTermsAt?.getTime() ?? null,
+            modifications,
+            isSuperseded,
+            isTwin,
+            isReleased
+          }
+        }
+      )
     )
 }
 

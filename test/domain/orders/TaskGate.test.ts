@@ -40,6 +40,7 @@ const facts: TaskGate.Facts = {
   sameTermsAtMs: null,
   sent: { second: 0, minute: 0, day: 0 },
   modifications: 0,
+  isSuperseded: false,
   isTwin: false,
   closes: false,
   isOfAccountStop: false,
@@ -143,6 +144,19 @@ describe("the gate of a task", () => {
     assert.deepStrictEqual(rules(modify, { stopped: "by the owner", modifications: 10_000 }), ["kill_switch", "rate_limit"])
   })
 
+  it("refuses a modification once a newer one of the same order was sent, and no other request", () => {
+    assert.deepStrictEqual(rules(modify, { isSuperseded: true }), ["superseded"])
+    assert.deepStrictEqual(rules(modify, { isSuperseded: true, modifications: 10_000 }), ["superseded", "rate_limit"])
+    assert.deepStrictEqual(
+      [place, cancel].map((body) => rules(body, { isSuperseded: true })),
+      [[], []]
+    )
+    assert.deepStrictEqual(
+      [place, cancel, modify].map((body) => OrderRequest.modifiedBy(request(body))),
+      [null, null, "1"]
+    )
+  })
+
   it("never refuses to cancel", () => {
     assert.deepStrictEqual(rules(cancel, { stopped: "by the owner", instrument: undefined, modifications: 10_000 }), [])
   })
@@ -185,6 +199,7 @@ describe("the gate of a good-till-triggered order", () => {
       ["instrument"]
     )
     assert.deepStrictEqual(rules(gtt, { isTwin: true }), ["duplicate"])
+    assert.deepStrictEqual([rules(change, { isSuperseded: true }), OrderRequest.modifiedBy(request(change))], [["superseded"], "7"])
   })
 
   it("deleting one is always allowed, and each request names its instrument or none", () => {

@@ -51,7 +51,7 @@ describe("AccountStopRepo", () => {
         mode: "paper",
         kind: "place",
         termsHash: "t1",
-        orderId: null,
+        modifiedId: null,
         madeBy: null,
         taskId: 0,
         basketId: null,

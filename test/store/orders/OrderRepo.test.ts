@@ -166,7 +166,7 @@ describe("A step of an order", () => {
       const [accepted, accepting] = yield* roundTrips(repo.submit([task()]))
       assert.deepStrictEqual(accepting, one)
       const [before] = accepted.stored
-      const taken = { accountId: "a1", mode: "live", kind: "place", termsHash: "t1", orderId: null, madeBy: null } as const
+      const taken = { accountId: "a1", mode: "live", kind: "place", termsHash: "t1", modifiedId: null, madeBy: null } as const
       const [, asking] = yield* roundTrips(repo.ahead({ ...taken, taskId: before!.taskId, basketId: null, nowMs, dayStartMs: nowMs }))
       assert.deepStrictEqual(asking, one)
       const [, saving] = yield* roundTrips(repo.save(before!, decide(before!.task, wake(7))[0], { who: "executor", epoch: 7 }))
@@ -188,7 +188,7 @@ describe("What the gate asks about a task", () => {
       mode: "live",
       kind: "place",
       termsHash: "t1",
-      orderId: null,
+      modifiedId: null,
       madeBy: null,
       taskId,
       basketId: null,
@@ -211,6 +211,7 @@ describe("What the gate asks about a task", () => {
         sent: { second: 1, minute: 1, day: 1 },
         sameTermsAtMs: null,
         modifications: 0,
+        isSuperseded: false,
         isTwin: false,
         isReleased: false
       })
@@ -240,7 +241,7 @@ describe("What the gate asks about a task", () => {
       const [changed] = (yield* repo.submit([task({ request: modify })])).stored
       const done = { ...changed!.task, status: "COMPLETED", revision: 1 } as const
       yield* repo.save(changed!, done, { who: "executor", epoch: 7 })
-      const { modifications } = yield* repo.ahead({ ...ask(0), kind: "modify", orderId: "9" })
+      const { modifications } = yield* repo.ahead({ ...ask(0), kind: "modify", modifiedId: "9" })
       assert.strictEqual(modifications, 1)
 
       const sql = yield* SqlClient.SqlClient
