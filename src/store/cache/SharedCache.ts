@@ -148,10 +148,12 @@ export const make = <K, A, I, E>(setup: Setup<K, A, I, E>) =>
         Exit.isSuccess(exit) ? Duration.millis(Math.max(0, exit.value.untilMs - clock.unsafeCurrentTimeMillis())) : Duration.zero
     })
     const valueOf = ({ value }: Kept<A>): A => value
+    // A life of zero ends with its millisecond, so that a question of the same millisecond would get the failure again.
+    const find = (key: Key<K>) => Effect.tapError(own.getEither(key), () => own.invalidate(key))
     return {
       /** Left: this process held the value. Right: it came from Redis, or was computed. */
       get: (key: K): Effect.Effect<Either.Either<A, A>, E> =>
-        Effect.map(own.getEither(new Key(key, idOf(key))), Either.mapBoth({ onLeft: valueOf, onRight: valueOf })),
+        Effect.map(find(new Key(key, idOf(key))), Either.mapBoth({ onLeft: valueOf, onRight: valueOf })),
       size: own.size,
       /**
        * Drops every value here and on Redis at once; other processes keep theirs until their time to live has ended. Returns how many were
