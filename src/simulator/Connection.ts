@@ -228,14 +228,14 @@ export class Connection {
     }
   }
 
-  /** Sends the newest packets of all waiting rows, once half of the buffer is free. */
+  /** Sends the newest packets of all waiting rows, once half of the buffer is free. Nothing of what is mute by then. */
   #drain(): void {
     if (this.#waitingCount === 0 || this.#socket.readyState !== WebSocket.OPEN || this.#socket.bufferedAmount > bufferedBytesMax / 2) return
     for (let index = 0; index < this.#waitingCount; index++) {
       const row = this.#waiting[index] ?? 0
       this.#isWaiting[row] = 0
       const mode = this.#modeByRow[row] ?? 0
-      if (mode !== 0) this.#append(row, mode)
+      if (mode !== 0 && !this.#isMute && !this.#mutedRows.has(row)) this.#append(row, mode)
       if (this.#shared.writer.count === framePacketsMax) this.#sendFrame()
     }
     this.#waitingCount = 0

@@ -4,6 +4,7 @@ import type { NatsConnection } from "nats"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import { account, subscriber } from "../simulator/SimulatorWorld.ts"
 import { ask, eventually, natsClient, simulatorAccount, spareAccount, start, world } from "./PlatformWorld.ts"
+import { framesAfter } from "./Record.ts"
 
 const ids = ["five1", "five2", "five3", "five4", "five5"]
 const each = 5
@@ -35,16 +36,10 @@ const hasEnough = (packets: Packets, tokens: ReadonlyArray<number>): boolean =>
   tokens.every((token) => (packets.get(token)?.length ?? 0) > packetsMin)
 
 const recorded = (nc: NatsConnection) =>
-  Effect.promise(async () => {
-    const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"] })
-    const frames: Array<Uint8Array> = []
-    for (let left = (await consumer.info()).num_pending; left > 0; )
-      for await (const message of await consumer.fetch({ max_messages: Math.min(left, 2_000), expires: 5_000 })) {
-        left--
-        frames.push(message.data)
-      }
-    return collect(frames)
-  })
+  Effect.map(
+    Effect.promise(() => framesAfter(nc)),
+    (frames) => collect(frames.map(({ data }) => data))
+  )
 
 /** Asserts that two clients got the same packets in the same order from the later one's first packet until the slower one's last. */
 const assertSame = (one: ReadonlyArray<string>, other: ReadonlyArray<string>): void => {

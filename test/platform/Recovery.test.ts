@@ -3,9 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Cause, Context, Effect, Exit } from "effect"
 import type { NatsConnection } from "nats"
 import * as Frame from "../../src/domain/market/Frame.ts"
-import * as FrameHeader from "../../src/domain/record/FrameHeader.ts"
 import type { Role } from "../../src/Platform.ts"
 import { ask, begin, eventually, natsClient, type Socket, socket, world } from "./PlatformWorld.ts"
+import { framesAfter } from "./Record.ts"
 
 const role = (config: Readonly<Record<string, string>>, roles: ReadonlyArray<Role>) =>
   Effect.gen(function* () {
@@ -20,28 +20,19 @@ const gateway = (config: Readonly<Record<string, string>>) =>
     return { url: address._tag === "TcpAddress" ? `http://127.0.0.1:${address.port}` : "", stop, logs }
   })
 
-/** Every packet in the record by position and token, each frame once even if its publisher sent it several times. */
+/** Every packet in the record by position and token. */
 const recorded = (nc: NatsConnection, from: number, to: number) =>
-  Effect.promise(async () => {
-    const found: Array<{ readonly place: string; readonly token: number }> = []
-    const frames = new Set<string>()
-    const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"], opt_start_seq: from })
-    let left = (await consumer.info()).num_pending
-    while (left > 0) {
-      for await (const message of await consumer.fetch({ max_messages: 500, expires: 2_000 })) {
-        left--
-        const header = FrameHeader.parse(message.headers?.get(FrameHeader.name) ?? "")
-        const id = `${message.subject} ${header?.account} ${header?.incarnation} ${header?.number}`
-        if (message.seq > to || frames.has(id)) continue
-        frames.add(id)
+  Effect.map(
+    Effect.promise(() => framesAfter(nc, from - 1)),
+    (frames) => {
+      const found: Array<{ readonly place: string; readonly token: number }> = []
+      for (const { data, seq } of frames) {
         let row = 0
-        Frame.forEachPacket(message.data, (offset) => {
-          found.push({ place: `${message.seq}/${row++}`, token: Frame.tokenAt(message.data, offset) })
-        })
+        if (seq <= to) Frame.forEachPacket(data, (offset) => found.push({ place: `${seq}/${row++}`, token: Frame.tokenAt(data, offset) }))
       }
+      return found
     }
-    return found
-  })
+  )
 const lastSeq = (nc: NatsConnection) =>
   Effect.promise(async () => (await (await nc.jetstreamManager()).streams.info("MD_FRAMES")).state.last_seq)
 

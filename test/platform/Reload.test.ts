@@ -4,6 +4,7 @@ import { Deferred, Effect, Fiber, Redacted } from "effect"
 import type { NatsConnection } from "nats"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import { ask, eventually, natsClient, type Running, readAll, start, type World, world } from "./PlatformWorld.ts"
+import { framesAfter } from "./Record.ts"
 
 const floorMs = 60_000
 
@@ -42,34 +43,22 @@ const lastSeq = (nc: NatsConnection) =>
 const streamedAfter = (nc: NatsConnection, seq: number, awaited: ReadonlyArray<number>) =>
   eventually(
     "packets of all instruments",
-    Effect.promise(async () => {
-      const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"], opt_start_seq: seq + 1 })
-      const columns = Frame.makeColumns()
-      const found = new Set<number>()
-      for (let left = (await consumer.info()).num_pending; left > 0; )
-        for await (const message of await consumer.fetch({ max_messages: Math.min(left, 2_000), expires: 5_000 })) {
-          left--
-          Frame.decode(message.data, columns)
-          for (let row = 0; row < columns.count; row++) found.add(columns.token[row] ?? 0)
-        }
-      return found
-    }),
+    Effect.map(
+      Effect.promise(() => framesAfter(nc, seq)),
+      (frames) => {
+        const found = new Set<number>()
+        for (const { data } of frames) Frame.forEachPacket(data, (offset) => found.add(Frame.tokenAt(data, offset)))
+        return found
+      }
+    ),
     (found) => awaited.every((token) => found.has(token))
   )
 /** All packets in the record. */
 const packetsOf = (nc: NatsConnection) =>
-  Effect.promise(async () => {
-    const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"] })
-    const columns = Frame.makeColumns()
-    let count = 0
-    for (let left = (await consumer.info()).num_pending; left > 0; )
-      for await (const message of await consumer.fetch({ max_messages: Math.min(left, 2_000), expires: 5_000 })) {
-        left--
-        Frame.decode(message.data, columns)
-        count += columns.count
-      }
-    return count
-  })
+  Effect.map(
+    Effect.promise(() => framesAfter(nc)),
+    (frames) => frames.reduce((sum, { data }) => sum + Frame.packetCount(data), 0)
+  )
 const reconnects = (running: Running) =>
   Effect.promise(async () => {
     const text = await (await fetch(`${running.url}/metrics`)).text()

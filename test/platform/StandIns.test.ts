@@ -5,6 +5,7 @@ import * as Frame from "../../src/domain/market/Frame.ts"
 import type { TickerStatus } from "../../src/domain/market/TickerStatus.ts"
 import { type Client, subscriber } from "../simulator/SimulatorWorld.ts"
 import { ask, eventually, natsClient, type Running, readAll, spareAccount, start, type World, world } from "./PlatformWorld.ts"
+import { framesAfter } from "./Record.ts"
 
 const ids = ["sim1", "sim2", "sim3"] as const
 const each = 10
@@ -64,17 +65,11 @@ const carried = (running: Running) => Effect.map(accountsOf(running), (accounts)
 const carrying = (running: Running, wanted: ReadonlyArray<number>) =>
   eventually(`the accounts carry ${wanted.join(", ")}`, carried(running), (found) => found.join() === wanted.join())
 
-const frames = (nc: NatsConnection): Effect.Effect<ReadonlyArray<Uint8Array>> =>
-  Effect.promise(async () => {
-    const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"] })
-    const found: Array<Uint8Array> = []
-    for (let left = (await consumer.info()).num_pending; left > 0; )
-      for await (const message of await consumer.fetch({ max_messages: Math.min(left, 2_000), expires: 5_000 })) {
-        left--
-        found.push(message.data)
-      }
-    return found
-  })
+const frames = (nc: NatsConnection) =>
+  Effect.map(
+    Effect.promise(() => framesAfter(nc)),
+    (all) => all.map(({ data }) => data)
+  )
 
 /** Every packet that the broker sent to the witness since `from` is in the record. */
 const assertNoGap = (nc: NatsConnection, witness: Client, from: number) =>

@@ -5,7 +5,7 @@ import { WebSocket } from "ws"
 import * as Client from "../../src/client/Client.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import { ask, eventually, natsClient, socket, start, token, world } from "./PlatformWorld.ts"
-import { readRecord } from "./Record.ts"
+import { framesAfter, readRecord } from "./Record.ts"
 
 interface Listed {
   readonly instrument_token: number
@@ -15,19 +15,15 @@ interface Listed {
 
 /** Packets of the frames after `after`: stream sequence and token of each. */
 const packetsAfter = (nc: NatsConnection, after: number, until: number) =>
-  Effect.promise(async () => {
-    const found: Array<{ readonly seq: number; readonly token: number }> = []
-    const consumer = await nc.jetstream().consumers.get("MD_FRAMES", { filterSubjects: ["md.frame.>"], opt_start_seq: after + 1 })
-    let left = (await consumer.info()).num_pending
-    while (left > 0) {
-      for await (const message of await consumer.fetch({ max_messages: 500, expires: 2_000 })) {
-        left--
-        if (message.seq > until) continue
-        Frame.forEachPacket(message.data, (offset) => found.push({ seq: message.seq, token: Frame.tokenAt(message.data, offset) }))
-      }
+  Effect.map(
+    Effect.promise(() => framesAfter(nc, after)),
+    (frames) => {
+      const found: Array<{ readonly seq: number; readonly token: number }> = []
+      for (const { data, seq } of frames)
+        if (seq <= until) Frame.forEachPacket(data, (offset) => found.push({ seq, token: Frame.tokenAt(data, offset) }))
+      return found
     }
-    return found
-  })
+  )
 const lastSeq = (nc: NatsConnection) =>
   Effect.promise(async () => (await (await nc.jetstreamManager()).streams.info("MD_FRAMES")).state.last_seq)
 

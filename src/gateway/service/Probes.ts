@@ -1,6 +1,7 @@
-import { Effect, Option } from "effect"
+import { Data, type Duration, Effect, Option } from "effect"
 import * as SimulatedMarket from "../../broker/SimulatedMarket.ts"
 import type { Dependency } from "../../contract/service/HealthReport.ts"
+import { nextTurn } from "../../loop/Turn.ts"
 import { Redis } from "../../store/Redis.ts"
 import { SubscriptionRepo } from "../../store/subscriptions/SubscriptionRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
@@ -10,6 +11,17 @@ import { missesMax, Verdict } from "./Verdict.ts"
 const probeEvery = "1 second"
 /** On a busy machine an answer can take a second, and a report `down` for that would take a gateway out of service. */
 const probeTimeout = "2 seconds"
+
+class Late extends Data.TaggedError("Late") {}
+
+/**
+ * Fails if the probe has no answer within the time. A process that was busy itself finds both the answer and the end of the time when it
+ * continues, and must see the answer first.
+ */
+export const inTime = <A, E, R>(probe: Effect.Effect<A, E, R>, within: Duration.DurationInput = probeTimeout) => {
+  const late = Effect.sleep(within).pipe(Effect.zipRight(nextTurn), Effect.zipRight(nextTurn), Effect.zipRight(new Late()))
+  return Effect.raceFirst(Effect.disconnect(probe), late)
+}
 
 /** Results of the probes. A backend is down when two probes in a row had no answer. */
 export interface Known {
@@ -32,28 +44,24 @@ export const start = Effect.gen(function* () {
   const database = new Verdict()
   const nats = new Verdict()
 
-  const probeDatabase = subscriptions.list({ status: "active", limit: 1, offset: 0 }).pipe(
-    Effect.disconnect,
-    Effect.timeout(probeTimeout),
+  const probeDatabase = inTime(subscriptions.count("active")).pipe(
     Effect.match({
       onFailure: () => database.missed(),
-      onSuccess: ({ total }) => {
+      onSuccess: (total) => {
         database.answered()
         known.hasSeenDatabase = true
         known.activeSubscriptions = total
       }
     })
   )
-  const probeNats = Effect.tryPromise(() => js.nc.rtt()).pipe(
-    Effect.disconnect,
-    Effect.timeout(probeTimeout),
+  const probeNats = inTime(Effect.tryPromise(() => js.nc.rtt())).pipe(
     Effect.match({ onFailure: () => nats.missed(), onSuccess: () => (js.isConnected() ? nats.answered() : nats.missed()) })
   )
   let marketMisses = 0
   const probeMarket = Option.match(simulator, {
     onNone: () => Effect.void,
     onSome: (url) =>
-      Effect.map(SimulatedMarket.ask(url).pipe(Effect.timeout(probeTimeout), Effect.option), (answer) => {
+      Effect.map(Effect.option(inTime(SimulatedMarket.ask(url))), (answer) => {
         marketMisses = Option.isSome(answer) ? 0 : marketMisses + 1
         if (Option.isSome(answer) || marketMisses >= missesMax) known.simulated = answer
       })

@@ -122,7 +122,7 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           const away = new Problem.Unavailable({ detail: "NATS unavailable" })
           if (!changes.isConnected()) return yield* away
-          const { total } = yield* orProblem(subscriptions.list({ status: "active", limit: 1, offset: 0 }))
+          const total = yield* orProblem(subscriptions.count("active"))
           yield* Effect.catchTag(changes.notify("subscriptions"), "NatsError", () => Effect.fail(away))
           return { message: "Reload requested", active_subscriptions: total }
         })

@@ -108,6 +108,9 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
           rows: page({ ...query, status: query.status ?? null }),
           total: Effect.map(count(query.status ?? null), ({ total }) => total)
         }).pipe(StoreError.guardRead, Effect.withSpan("SubscriptionRepo.list")),
+      /** How many rows have this status. */
+      count: (status: SubscriptionRows.Status) =>
+        Effect.map(StoreError.guardRead(count(status)), ({ total }) => total).pipe(Effect.withSpan("SubscriptionRepo.count")),
       byToken: (token: number) => StoreError.guardRead(byToken(token)).pipe(Effect.withSpan("SubscriptionRepo.byToken")),
       /**
        * Creates or re-activates the row of a token. The user who re-activates an inactive row becomes its creator. `accounts` are the
