@@ -52,9 +52,9 @@ describe.skipIf(skip)("Orders on the page", () => {
         yield* Effect.promise(() => page.setViewportSize({ width: 1440, height: 900 }))
         const asked = Number(yield* Effect.promise(() => page.inputValue('.orderticket input[aria-label="Price"]')))
         yield* fill(page, "Price", String(Math.round(asked * 20 * 1.05) / 20))
-        yield* click(page, send)
+        // A notice stays for some seconds only.
+        yield* Effect.all([until(page, '.notice:has-text("accepted on paper")'), click(page, send)], { concurrency: 2 })
         yield* eventually("the filled order", statuses(page), (all) => all.join() === "COMPLETE")
-        yield* until(page, '.notice:has-text("accepted on paper")')
         yield* tab(page, "Positions")
         const [order] = yield* ordersOf(running)
         yield* shows(page, ".positions tbody td.number", (text) => text === String(order?.["quantity"]))

@@ -166,6 +166,9 @@ const makeStops = ({ live, notices, accounts }: Options, onChanged: () => void):
   }
 }
 
+/** If the accounts could not be read, or lack one that was just linked, they are read again after this time. */
+const rereadAfterMs = 3_000
+
 /** Follows the events of all accounts of the user, and reads which accounts there are. */
 const follow = ({ accounts, live: liveOptions, notices, onStrategyStop }: Options, refresh: () => void) => {
   const { rest: api } = liveOptions.client
@@ -191,18 +194,32 @@ const follow = ({ accounts, live: liveOptions, notices, onStrategyStop }: Option
         refresh()
     }
   )
-  const reload = async (): Promise<void> => {
+  let isClosed = false
+  let linked: string | undefined
+  let again: ReturnType<typeof setTimeout> | undefined
+  /** Reads the accounts until the gateway answers, and until the account that was just linked is among them. */
+  const reload = async (justLinked = linked): Promise<void> => {
+    linked = justLinked
     const pages = listed((page) => api.accounts.list({ urlParams: page }).then(({ accounts: items, total }) => ({ items, total })))
     const found = await orSay(pages, notices.show)
-    if (found === undefined) return
-    const ids = found.map(({ account_id }) => account_id)
+    if (isClosed) return
+    const ids = found?.map(({ account_id }) => account_id)
+    if (linked !== undefined && ids?.includes(linked)) linked = undefined
+    clearTimeout(again)
+    if (ids === undefined || linked !== undefined) again = setTimeout(() => void reload(), rereadAfterMs)
+    if (found === undefined || ids === undefined) return
     live.unsubscribe(subscribed.filter((id) => !ids.includes(id)))
     const fresh = ids.filter((id) => !subscribed.includes(id))
     if (fresh.length > 0) live.subscribe(fresh)
     subscribed = ids
     accounts.set(found)
   }
-  return { live, reload }
+  const close = (): void => {
+    isClosed = true
+    clearTimeout(again)
+    live.close()
+  }
+  return { close, reload }
 }
 
 /** The orders, positions, holdings, funds and limits of the chosen account, live, and its kill switch. */
@@ -229,7 +246,7 @@ export const make = (options: Options): AccountPanel => {
     (id) => {
       notices.show(`Account ${id} is linked, on paper. Sign in at the broker to stream with it.`)
       accounts.choose(id)
-      void reload()
+      void reload(id)
     },
     () => void reload(),
     reader.refresh,
@@ -257,7 +274,7 @@ export const make = (options: Options): AccountPanel => {
     drawProfit(profit)
   })
 
-  const { live, reload } = follow(options, reader.refresh)
+  const { close, reload } = follow(options, reader.refresh)
   let shownId: string | undefined
   accounts.listen(() => {
     const id = accounts.chosen()?.account_id
@@ -283,7 +300,7 @@ export const make = (options: Options): AccountPanel => {
       reader.close()
       view.session.close()
       prices.stop()
-      live.close()
+      close()
     }
   }
 }
