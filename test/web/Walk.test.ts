@@ -59,7 +59,7 @@ const stream = (page: Page, expiry: string) =>
     yield* until(page, "tr.atm")
   })
 
-/** A strategy over two expiries that is created, renamed and deleted by REST while the page shows it. */
+/** A strategy over two expiries that is created, renamed and deleted by REST while the page shows it. Returns its number. */
 const meetStrategies = (page: Page, running: Running, expiries: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const { body: demo } = yield* ask(running, "/strategies/1")
@@ -93,6 +93,7 @@ const meetStrategies = (page: Page, running: Running, expiries: ReadonlyArray<st
     yield* shows(page, ".detail h3", (name) => name === "Renamed elsewhere")
     yield* ask(running, `/strategies/${made.body.strategy_id}`, { method: "DELETE" })
     yield* shows(page, ".detail h3", (name) => name === "Demo iron condor")
+    return made.body.strategy_id as number
   })
 
 /** A draft with its payoff, the edit of a saved leg, and an undo. */
@@ -129,12 +130,17 @@ describe.skipIf(skip)("A newcomer's walk", () => {
         yield* stream(page, body.expiries[2])
         yield* choose(page, "#expiry", body.expiries[0])
         yield* until(page, "tr.atm")
-        yield* meetStrategies(page, running, body.expiries)
+        const deleted = yield* meetStrategies(page, running, body.expiries)
         yield* useHands(page)
 
         yield* Effect.promise(() => page.goto(`${running.url}/docs`))
         yield* shows(page, "body", (text) => text.includes("/fo/strikes"))
-        assert.deepStrictEqual(problems, [])
+        // Until the page learns that a strategy was deleted elsewhere, it may ask for it.
+        const isOfDeleted = (text: string) => text.includes("404") && new RegExp(`/strategies/${deleted}(/|$)`).test(text)
+        assert.deepStrictEqual(
+          problems.filter((text) => !isOfDeleted(text)),
+          []
+        )
         yield* visit(page, running.url)
         yield* state(page, "live")
         yield* Effect.promise(() => platform.nats.stop())
