@@ -81,7 +81,7 @@ const placesOf = (parts: ReadonlyMap<string, Part>): InstrumentPlacement.Places 
   return places
 }
 
-/** Says once when other accounts begin to stand in for an account, and once when it has its instruments back. */
+/** Logs when other accounts take over the instruments of an account, and when the account gets them back. Each is logged once. */
 const healthNotes = () => {
   const reasons = new Map<string, string>()
   return (id: string, { health, reason }: AccountHealth.Finding) => {

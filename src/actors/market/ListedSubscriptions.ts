@@ -15,19 +15,6 @@ const settlesWithinMs = 10 * 60_000
 export const expired = "expired"
 export const delisted = "no longer listed"
 
-/**
- * Why an active subscription ends by itself, or undefined. A token that now names another contract belongs to that contract: the old
- * subscription ends.
- */
-const endOf = (
-  row: Pick<SubscriptionRepo.Row, "instrumentToken" | "tradingsymbol">,
-  instrument: Instrument.Instrument | undefined,
-  hasEnded: (instrument: Instrument.Instrument) => boolean
-): string | undefined => {
-  if (instrument === undefined || instrument.tradingsymbol !== row.tradingsymbol) return delisted
-  return hasEnded(instrument) ? expired : undefined
-}
-
 /** `isAlive` says whether a contract still trades. */
 export const make = (isAlive: (instrument: Instrument.Instrument) => boolean) =>
   Effect.gen(function* () {
@@ -39,16 +26,25 @@ export const make = (isAlive: (instrument: Instrument.Instrument) => boolean) =>
 
     const hasSettled = (instrument: Instrument.Instrument) =>
       Life.instrumentShownUntilMs(rules.current(), instrument) + settlesWithinMs <= clock.unsafeNow()
-    const isListed = ({ instrumentToken, tradingsymbol }: SubscriptionRepo.Row) =>
-      registry.byToken(instrumentToken)?.tradingsymbol === tradingsymbol
+    /** The contract of a row; undefined if it is no longer listed, also if its token names another contract now. */
+    const listed = ({ instrumentToken, tradingsymbol }: SubscriptionRepo.Row) => {
+      const found = registry.byToken(instrumentToken)
+      return found?.tradingsymbol === tradingsymbol ? found : undefined
+    }
+    /** Why an active subscription ends by itself, or undefined. */
+    const endOf = (row: SubscriptionRepo.Row) => {
+      const instrument = listed(row)
+      if (instrument === undefined) return delisted
+      return hasSettled(instrument) ? expired : undefined
+    }
 
     const endPast = (active: ReadonlyArray<SubscriptionRepo.Row>) =>
       Effect.gen(function* () {
         // A contract that this process does not know may be in a list that another process has stored since.
-        if (!active.every(isListed)) yield* registry.follow(IndiaTime.istDate(clock.unsafeNow()))
+        if (active.some((row) => listed(row) === undefined)) yield* registry.follow(IndiaTime.istDate(clock.unsafeNow()))
         let ended = 0
         for (const reason of [expired, delisted]) {
-          const past = active.filter((row) => endOf(row, registry.byToken(row.instrumentToken), hasSettled) === reason)
+          const past = active.filter((row) => endOf(row) === reason)
           if (past.length === 0) continue
           const count = yield* subscriptions.end(past, reason)
           ended += count
@@ -64,8 +60,8 @@ export const make = (isAlive: (instrument: Instrument.Instrument) => boolean) =>
       const master = registry.current()
       if (master === restoredFor) return 0
       const isBack = (row: SubscriptionRepo.Row) => {
-        const instrument = registry.byToken(row.instrumentToken)
-        return row.origin === "person" && isListed(row) && instrument !== undefined && isAlive(instrument)
+        const instrument = listed(row)
+        return row.origin === "person" && instrument !== undefined && isAlive(instrument)
       }
       const back = (yield* subscriptions.endedFor(delisted)).filter(isBack)
       const saves = back.map(({ accountId: _, ...row }) => row)

@@ -89,7 +89,7 @@ const chosen = (home: Account, places: ReadonlyArray<Place>, peers: ReadonlyArra
   const healthOf = (account: string) => peers.find(({ id }) => id === account)?.health
   const standing =
     others.findLast(({ account }) => healthOf(account) === "well") ?? others.findLast(({ account }) => healthOf(account) === "unknown")
-  // While the health of the home account is unknown, the instrument stays at the account that stands in.
+  // The home account is the one to which the instrument is assigned. While its health is unknown, the instrument stays where it is.
   if (home.health === "well" || (home.health === "unknown" && standing === undefined)) {
     const place = at(home.id)
     if (place !== undefined) return place
@@ -102,7 +102,7 @@ const chosen = (home: Account, places: ReadonlyArray<Place>, peers: ReadonlyArra
     const load = rooms.load(id)
     if (place !== undefined && (best === undefined || load < best.load)) best = { place, load }
   }
-  // If no account can stand in, the instrument stays at its home account, which keeps trying to stream it.
+  // No other account can take the instrument over. So its home account keeps it, and keeps trying to stream it.
   return best?.place ?? at(home.id)
 }
 
