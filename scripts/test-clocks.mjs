@@ -22,10 +22,14 @@ const clocks = [
  */
 const clockReading = [
   "test/simulator/Simulator",
-  "test/simulator/SyntheticMarket",
+  "test/simulator/synthetic",
   "test/simulator/KiteRest",
   "test/broker/Broker",
+  "test/actors/history",
+  "test/actors/instruments",
   "test/actors/market",
+  "test/actors/settlements",
+  "test/actors/subscriptions",
   "test/gateway/history",
   "test/gateway/chains",
   "test/gateway/indicators",
@@ -33,9 +37,9 @@ const clockReading = [
   "test/gateway/strategies/Positions",
   "test/gateway/ticks/TokenNames",
   "test/gateway/sockets/WebSocket",
-  "test/platform/AccountLimits",
-  "test/platform/Bars",
-  "test/platform/Recorded"
+  "test/platform/orders/AccountLimits",
+  "test/platform/market/Bars",
+  "test/platform/record/Recorded"
 ]
 
 /** Together the three runs have a few more workers than there are processors: these tests wait for a part of their time. */

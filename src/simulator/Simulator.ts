@@ -21,8 +21,8 @@ import * as Route from "./Route.ts"
 import * as RecordedMarket from "./recorded/RecordedMarket.ts"
 import * as Sessions from "./Sessions.ts"
 import * as SimulatorOptions from "./SimulatorOptions.ts"
-import * as SyntheticMarket from "./SyntheticMarket.ts"
-import * as SyntheticSettings from "./SyntheticSettings.ts"
+import * as SyntheticMarket from "./synthetic/SyntheticMarket.ts"
+import * as SyntheticSettings from "./synthetic/SyntheticSettings.ts"
 
 export class ListenError extends Data.TaggedError("ListenError")<{ readonly host: string; readonly port: number; readonly cause: Error }> {
   override get message(): string {

@@ -6,7 +6,7 @@ import * as DaysMarket from "./days/DaysMarket.ts"
 import type { OpeningHolding } from "./portfolio/Ledger.ts"
 import type * as RecordedMarket from "./recorded/RecordedMarket.ts"
 import type * as Sessions from "./Sessions.ts"
-import * as SyntheticSettings from "./SyntheticSettings.ts"
+import * as SyntheticSettings from "./synthetic/SyntheticSettings.ts"
 
 export type MarketOptions =
   | ({ readonly mode: "synthetic" } & Partial<SyntheticSettings.Settings>)

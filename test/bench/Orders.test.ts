@@ -6,7 +6,7 @@ import * as Report from "../../bench/orders/Report.ts"
 import * as Run from "../../bench/orders/Run.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as QuoteRoutes from "../../src/simulator/QuoteRoutes.ts"
-import { future, live } from "../platform/LiveAccount.ts"
+import { future, live } from "../platform/accounts/LiveAccount.ts"
 import { spareAccount, token, type World } from "../platform/PlatformWorld.ts"
 
 const contractOf = (it: World): Desk.Contract => {

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { WebSocket } from "ws"
-import * as LabelRelay from "../../src/actors/edge/LabelRelay.ts"
+import * as LabelRelay from "../../src/actors/labels/LabelRelay.ts"
 import * as Client from "../../src/client/Client.ts"
 import type { IndicatorValue } from "../../src/domain/indicators/IndicatorMessage.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"

@@ -6,7 +6,7 @@ import { assert } from "@effect/vitest"
 import { connect } from "nats"
 import WebSocket from "ws"
 import { postgresFolder } from "../../scripts/lib/backends.mjs"
-import { readRecord } from "../platform/Record.ts"
+import { readRecord } from "../platform/record/Record.ts"
 import { api, beginWith, dataFolder, gone, pids, type Run, up } from "./Started.ts"
 
 export const healMsMax = 90_000

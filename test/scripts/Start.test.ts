@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { assert, describe, it } from "@effect/vitest"
 import { connect } from "nats"
 import { isAlive } from "../../scripts/lib/children.mjs"
-import { sixMinutes } from "../platform/RecordedWorld.ts"
+import { sixMinutes } from "../platform/record/RecordedWorld.ts"
 import { api, begin, dataFolder, gone, isRunning, pids, readRun, startMsMax, stopMsMax, until, up } from "./Started.ts"
 
 /** Runs the commands of docs/operations.md that back a stopped folder up and restore it, after the folder is lost. */

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { Page } from "playwright-core"
 import { waitMsMax } from "../Patience.ts"
 import { ask, eventually, start, token, world } from "../platform/PlatformWorld.ts"
-import { recordedWorld, sixMinutes } from "../platform/RecordedWorld.ts"
+import { recordedWorld, sixMinutes } from "../platform/record/RecordedWorld.ts"
 import { built, tab } from "./Browser.ts"
 
 export const textOf = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().innerText())

@@ -9,13 +9,13 @@ import * as Life from "../../domain/market/Life.ts"
 import * as Moneyness from "../../domain/options/Moneyness.ts"
 import * as StrikeWindow from "../../domain/options/StrikeWindow.ts"
 import type * as ExpiryInstant from "../../domain/rules/ExpiryInstant.ts"
-import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
-import { StrategyRepo } from "../../store/StrategyRepo.ts"
+import { RuleBook } from "../../settings/RuleBook.ts"
+import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
+import { StrategyRepo } from "../../store/strategies/StrategyRepo.ts"
 import { SubscriptionRepo } from "../../store/subscriptions/SubscriptionRepo.ts"
 import { type NewWindow, WindowRepo } from "../../store/subscriptions/WindowRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
-import { RuleBook } from "../../streams/RuleBook.ts"
-import { simulatedMarket } from "../market/InstrumentLoader.ts"
+import { simulatedMarket } from "../instruments/InstrumentLoader.ts"
 
 const underlyings = ["NIFTY", "BANKNIFTY"]
 const seedWindow: StrikeWindow.StrikeWindow = { expiries: 2, strikesEachSide: 20 }

@@ -1,7 +1,7 @@
 import { Effect, Either } from "effect"
 import type * as Bar from "../../domain/market/Bar.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
-import { BarRepo, type NewBar } from "../../store/BarRepo.ts"
+import { BarRepo, type NewBar } from "../../store/history/BarRepo.ts"
 import type { Delivered } from "../../streams/DurableRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../runtime/Metrics.ts"

@@ -1,5 +1,5 @@
 import { Effect, Either } from "effect"
-import { CandleRepo, type NewCandle } from "../../store/CandleRepo.ts"
+import { CandleRepo, type NewCandle } from "../../store/strategies/CandleRepo.ts"
 import type { Delivered } from "../../streams/DurableRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../runtime/Metrics.ts"

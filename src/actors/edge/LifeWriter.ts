@@ -1,5 +1,5 @@
 import { Effect, Either } from "effect"
-import { SettlementRepo } from "../../store/SettlementRepo.ts"
+import { SettlementRepo } from "../../store/settlements/SettlementRepo.ts"
 import type { Delivered } from "../../streams/DurableRead.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"

@@ -6,12 +6,12 @@ import * as Series from "../../domain/indicators/Series.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
-import { BarRepo } from "../../store/BarRepo.ts"
-import { CorporateActionRepo } from "../../store/CorporateActionRepo.ts"
-import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
-import * as StoredBars from "../../store/StoredBars.ts"
+import { RuleBook } from "../../settings/RuleBook.ts"
+import { CorporateActionRepo } from "../../store/calendar/CorporateActionRepo.ts"
+import { BarRepo } from "../../store/history/BarRepo.ts"
+import * as StoredBars from "../../store/history/StoredBars.ts"
+import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
-import { RuleBook } from "../../streams/RuleBook.ts"
 
 /** The newest stored bar may be this many days old, after a row of holidays. */
 const closedDaysMax = 10

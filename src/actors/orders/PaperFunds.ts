@@ -5,9 +5,9 @@ import * as Instrument from "../../domain/market/Instrument.ts"
 import * as PaperLedger from "../../domain/orders/PaperLedger.ts"
 import * as PaperMargin from "../../domain/orders/PaperMargin.ts"
 import type * as PaperOrder from "../../domain/orders/PaperOrder.ts"
+import { RuleBook } from "../../settings/RuleBook.ts"
 import { PaperLedgers } from "../../store/orders/PaperLedgers.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
-import { RuleBook } from "../../streams/RuleBook.ts"
 import type { PaperMatching } from "./PaperMatching.ts"
 
 /** How long to wait for the newest packets of an open position. */

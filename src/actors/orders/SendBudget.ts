@@ -2,9 +2,9 @@ import { Clock, Effect, Either } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as BrokerLimits from "../../domain/rules/BrokerLimits.ts"
+import { RuleBook } from "../../settings/RuleBook.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import type { StoreUnavailable } from "../../store/StoreError.ts"
-import { RuleBook } from "../../streams/RuleBook.ts"
 
 const lookEveryMs = 50
 

@@ -1,6 +1,6 @@
 import type { Decider } from "../../domain/Decider.ts"
 import type * as RuleSet from "../../domain/rules/RuleSet.ts"
-import type { RuleBook } from "../../streams/RuleBook.ts"
+import type { RuleBook } from "../../settings/RuleBook.ts"
 
 /**
  * The decider under the rules in force. When an administrator's entry replaces the rules, another decider folds the next batch into the same

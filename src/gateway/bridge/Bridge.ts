@@ -1,7 +1,7 @@
 import { Effect, type Scope } from "effect"
+import { RuleBook } from "../../settings/RuleBook.ts"
 import type { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
-import { RuleBook } from "../../streams/RuleBook.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { supervise } from "../../streams/Supervisor.ts"
 import { AlertFeed } from "../alerts/AlertFeed.ts"

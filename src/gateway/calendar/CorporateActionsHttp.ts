@@ -5,7 +5,7 @@ import type { NewCorporateAction } from "../../contract/calendar/CorporateAction
 import { canExist } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as CorporateActions from "../../domain/market/CorporateActions.ts"
-import { CorporateActionRepo, type NewAction } from "../../store/CorporateActionRepo.ts"
+import { CorporateActionRepo, type NewAction } from "../../store/calendar/CorporateActionRepo.ts"
 import * as Admin from "../shared/Admin.ts"
 import { CandleChanges } from "../shared/CandleChanges.ts"
 import { notFound } from "../shared/Lookup.ts"

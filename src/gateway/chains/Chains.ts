@@ -1,6 +1,6 @@
 import { Effect, Either } from "effect"
 import type { StrikeRow } from "../../contract/chains/ChainsApi.ts"
-import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import { notFound } from "../shared/Lookup.ts"
 import type { Chain, Row } from "../views/ChainView.ts"

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as ChainMessage from "../../domain/options/ChainMessage.ts"
-import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import { Views } from "../views/Views.ts"
 

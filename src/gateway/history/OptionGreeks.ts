@@ -5,10 +5,10 @@ import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import * as Life from "../../domain/market/Life.ts"
 import * as HistoricalGreeks from "../../domain/options/HistoricalGreeks.ts"
-import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { pricingSettings } from "../../settings/PricingSettings.ts"
+import { RuleBook } from "../../settings/RuleBook.ts"
+import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import * as Slices from "../../store/Slices.ts"
-import { pricingSettings } from "../../streams/PricingSettings.ts"
-import { RuleBook } from "../../streams/RuleBook.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 
 /** Values an option's candles with the candles of its underlying. */

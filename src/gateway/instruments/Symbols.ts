@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import type * as Instrument from "../../domain/market/Instrument.ts"
-import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 
 /** The exchanges in which a symbol without an exchange is searched, in this order. */
 const exchanges = ["NSE", "NFO", "BSE", "BFO", "MCX", "CDS", "BCD", "NCO"]

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { LabelsSubscribe, LabelsUnsubscribe, type Since } from "../../contract/sockets/SocketMessages.ts"
-import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { Symbols } from "../instruments/Symbols.ts"
 import { notFoundText } from "../shared/Lookup.ts"
 import { instrumentsAway } from "../shared/StoreProblem.ts"

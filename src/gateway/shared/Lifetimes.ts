@@ -2,10 +2,10 @@ import { Effect } from "effect"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import type * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import * as Life from "../../domain/market/Life.ts"
-import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
-import * as StoredBars from "../../store/StoredBars.ts"
+import { RuleBook } from "../../settings/RuleBook.ts"
+import * as StoredBars from "../../store/history/StoredBars.ts"
+import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
-import { RuleBook } from "../../streams/RuleBook.ts"
 
 /** The expiry of contracts and the trading places of instruments, from the rulebook at market time. */
 export class Lifetimes extends Effect.Service<Lifetimes>()("gateway/shared/Lifetimes", {

@@ -1,8 +1,8 @@
 import { Effect, Option } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
-import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
-import type { StrategyRepo } from "../../store/StrategyRepo.ts"
+import type { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
+import type { StrategyRepo } from "../../store/strategies/StrategyRepo.ts"
 import { instrumentsAway, orProblem } from "./StoreProblem.ts"
 
 /** The kinds of things that a request may not find. */

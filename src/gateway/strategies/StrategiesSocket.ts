@@ -1,6 +1,6 @@
 import { Effect, Option, Schema } from "effect"
 import { StrategyId } from "../../domain/Ids.ts"
-import { StrategyRepo } from "../../store/StrategyRepo.ts"
+import { StrategyRepo } from "../../store/strategies/StrategyRepo.ts"
 import { notFoundText } from "../shared/Lookup.ts"
 import { databaseAway } from "../shared/StoreProblem.ts"
 import type { Connection } from "../sockets/Connection.ts"

@@ -4,7 +4,7 @@ import { Api } from "../../contract/Api.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import { type Settings, type SquareOff, StrategyLimitRepo } from "../../store/orders/StrategyLimitRepo.ts"
-import { StrategyRepo } from "../../store/StrategyRepo.ts"
+import { StrategyRepo } from "../../store/strategies/StrategyRepo.ts"
 import { ownedStrategy } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 

@@ -1,7 +1,7 @@
 import { Data } from "effect"
 import type { Since } from "../../contract/sockets/SocketMessages.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
-import type { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import type { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import type { Connection } from "../sockets/Connection.ts"

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import * as Frame from "../../domain/market/Frame.ts"
 import * as FrameHeader from "../../domain/record/FrameHeader.ts"
-import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import type { Message } from "../../streams/JetStream.ts"
 import * as Metrics from "../shared/Metrics.ts"
 import { Hub } from "../sockets/Hub.ts"

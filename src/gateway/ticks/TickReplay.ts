@@ -1,6 +1,6 @@
 import { Effect, Option } from "effect"
 import type { Since } from "../../contract/sockets/SocketMessages.ts"
-import { InstrumentRegistry } from "../../store/InstrumentRegistry.ts"
+import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as Metrics from "../shared/Metrics.ts"

@@ -12,7 +12,7 @@ import type * as RuleSet from "../../domain/rules/RuleSet.ts"
 import * as Segments from "../../domain/rules/Segments.ts"
 import type { UnknownRule } from "../../domain/rules/UnknownRule.ts"
 import * as Contracts from "../Contracts.ts"
-import type * as SyntheticSettings from "../SyntheticSettings.ts"
+import type * as SyntheticSettings from "../synthetic/SyntheticSettings.ts"
 
 /** An underlying of the simulated days and how many of its contracts are listed. */
 export interface Product extends SyntheticSettings.Product {

@@ -6,8 +6,8 @@ import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
 import { BigIntColumn, TimeColumn } from "../Columns.ts"
-import type { NewFill } from "../FillRepo.ts"
 import * as StoreError from "../StoreError.ts"
+import type { NewFill } from "../strategies/FillRepo.ts"
 
 /** The result of booking a trade. `none`: its order has no strategy. The account's owners get an alert for the last two. */
 export type Booking = "none" | "booked" | "no_strategy" | "strategy_full"

@@ -5,9 +5,9 @@ import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import type * as Hours from "../../domain/rules/Hours.ts"
-import { BarRepo } from "../BarRepo.ts"
-import { InstrumentRepo } from "../InstrumentRepo.ts"
-import * as StoredBars from "../StoredBars.ts"
+import { BarRepo } from "../history/BarRepo.ts"
+import * as StoredBars from "../history/StoredBars.ts"
+import { InstrumentRepo } from "../instruments/InstrumentRepo.ts"
 
 /**
  * The spans of whole days of which bars are missing in Postgres, by the rulebook's sessions: days that the broker has not delivered and

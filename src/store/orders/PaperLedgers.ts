@@ -4,8 +4,8 @@ import * as Instrument from "../../domain/market/Instrument.ts"
 import * as PaperLedger from "../../domain/orders/PaperLedger.ts"
 import type { RuleSet } from "../../domain/rules/RuleSet.ts"
 import { counter } from "../../metrics/Labelled.ts"
-import { CorporateActionRepo } from "../CorporateActionRepo.ts"
-import { SettlementRepo } from "../SettlementRepo.ts"
+import { CorporateActionRepo } from "../calendar/CorporateActionRepo.ts"
+import { SettlementRepo } from "../settlements/SettlementRepo.ts"
 import { PaperRepo } from "./PaperRepo.ts"
 
 /** The cash that every paper account begins with, rupees. */

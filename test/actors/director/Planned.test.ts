@@ -4,7 +4,7 @@ import * as Money from "../../../src/domain/Money.ts"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
 import * as Holdings from "../../../src/domain/strategy/Holdings.ts"
 import * as Multiplier from "../../../src/domain/strategy/Multiplier.ts"
-import type { StrategyRepo } from "../../../src/store/StrategyRepo.ts"
+import type { StrategyRepo } from "../../../src/store/strategies/StrategyRepo.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 
 const share: Instrument.Instrument = {

@@ -2,8 +2,8 @@
 import { Effect, Either, Layer } from "effect"
 import { Accounts } from "../../../src/broker/Accounts.ts"
 import { Broker } from "../../../src/broker/Broker.ts"
+import { RuleBook } from "../../../src/settings/RuleBook.ts"
 import { MarketClock } from "../../../src/streams/MarketClock.ts"
-import { RuleBook } from "../../../src/streams/RuleBook.ts"
 
 /** Accounts of a simulator, by default one whose REST interface is `rest`, at the market time that `nowMs` gives. */
 export const layer = (rest: object, nowMs: () => number, accounts: Readonly<Record<string, object>> = { a1: rest }) =>

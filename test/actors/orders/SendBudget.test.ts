@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer, TestClock } from "effect"
 import * as SendBudget from "../../../src/actors/orders/SendBudget.ts"
+import { RuleBook } from "../../../src/settings/RuleBook.ts"
 import { OrderRepo } from "../../../src/store/orders/OrderRepo.ts"
-import { RuleBook } from "../../../src/streams/RuleBook.ts"
 
 const startMs = Date.parse("2026-08-03T04:00:00Z")
 /** The rulebook's limit of orders in a second. */

@@ -7,9 +7,9 @@ import * as CsvFile from "../../../src/gateway/exports/CsvFile.ts"
 import * as Download from "../../../src/gateway/exports/Download.ts"
 import * as ParquetFile from "../../../src/gateway/exports/ParquetFile.ts"
 import type { Column, Row } from "../../../src/gateway/exports/Table.ts"
-import { BarRepo, type NewBar } from "../../../src/store/BarRepo.ts"
 import { ChainMinuteRepo } from "../../../src/store/chains/ChainMinuteRepo.ts"
 import type { NewChain } from "../../../src/store/chains/ChainMinuteRows.ts"
+import { BarRepo, type NewBar } from "../../../src/store/history/BarRepo.ts"
 import { ask, token, tokens, World, world } from "../GatewayWorld.ts"
 
 const joined = (parts: ReadonlyArray<Uint8Array>): Uint8Array => Buffer.concat(parts)

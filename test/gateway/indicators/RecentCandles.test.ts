@@ -3,7 +3,7 @@ import { Effect, TestClock } from "effect"
 import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as KiteHistory from "../../../src/domain/market/KiteHistory.ts"
 import * as RecentCandles from "../../../src/gateway/indicators/RecentCandles.ts"
-import type { StoredCandle } from "../../../src/store/StoredBars.ts"
+import type { StoredCandle } from "../../../src/store/history/StoredBars.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 
 const minuteMs = IndiaTime.minuteMs

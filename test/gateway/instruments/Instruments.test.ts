@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { InstrumentRegistry } from "../../../src/store/InstrumentRegistry.ts"
+import { InstrumentRegistry } from "../../../src/store/instruments/InstrumentRegistry.ts"
 import * as Asks from "../../../src/streams/Asks.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import { ask, far, master, near, tokens, World, world } from "../GatewayWorld.ts"

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import * as LabelRelay from "../../../src/actors/edge/LabelRelay.ts"
+import * as LabelRelay from "../../../src/actors/labels/LabelRelay.ts"
 import * as SocketMessages from "../../../src/contract/sockets/SocketMessages.ts"
 import { LabelRepo } from "../../../src/store/labels/LabelRepo.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"

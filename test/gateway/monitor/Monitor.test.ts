@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import * as SocketMessages from "../../../src/contract/sockets/SocketMessages.ts"
-import { BarRepo, type NewBar } from "../../../src/store/BarRepo.ts"
+import { BarRepo, type NewBar } from "../../../src/store/history/BarRepo.ts"
 import * as Asks from "../../../src/streams/Asks.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import {

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
-import { SettlementRepo } from "../../../src/store/SettlementRepo.ts"
+import { SettlementRepo } from "../../../src/store/settlements/SettlementRepo.ts"
 import { ask, far, gone, World, world } from "../GatewayWorld.ts"
 
 const contract = { exchange: "NFO", tradingsymbol: "NIFTY20JAN24500CE", expiry: gone }

@@ -5,7 +5,7 @@ import * as Money from "../../../src/domain/Money.ts"
 import { inputPlacesMax } from "../../../src/domain/Money.ts"
 import * as Limits from "../../../src/domain/strategy/Limits.ts"
 import type { Mark } from "../../../src/domain/strategy/StrategyMessage.ts"
-import { CandleRepo } from "../../../src/store/CandleRepo.ts"
+import { CandleRepo } from "../../../src/store/strategies/CandleRepo.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { ask, eventually, tokens, World, world } from "../GatewayWorld.ts"
 

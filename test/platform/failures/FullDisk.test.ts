@@ -9,7 +9,7 @@ import type { Break } from "../../../src/domain/record/Break.ts"
 import { type SmallDisk, smallDisk } from "../../SmallDisk.ts"
 import { type NatsServer, natsServerIn } from "../../TestBackends.ts"
 import { accountIds, ask, eventually, metric, natsClient, readAll, receivedUntilStop, socket, start, world } from "../PlatformWorld.ts"
-import { readRecord } from "../Record.ts"
+import { readRecord } from "../record/Record.ts"
 
 const nifty = 256_265
 const diskMegabytes = 96

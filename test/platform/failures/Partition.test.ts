@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { proxy } from "../../Proxy.ts"
 import { ask, begin, eventually, natsClient, socket, start, world } from "../PlatformWorld.ts"
-import { readRecord } from "../Record.ts"
+import { readRecord } from "../record/Record.ts"
 
 const nifty = 256_265
 /** The row's limit. */

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { inject } from "vitest"
 import { proxy } from "../../Proxy.ts"
 import { ask, eventually, natsClient, type Running, socket, start, world } from "../PlatformWorld.ts"
-import { readRecord } from "../Record.ts"
+import { readRecord } from "../record/Record.ts"
 
 const server = inject("backends").redis
 const nifty = 256_265

@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import type { Bars } from "../../../src/domain/market/Bar.ts"
 import type { Break } from "../../../src/domain/record/Break.ts"
 import { accountIds, ask, eventually, metric, natsClient, readAll, receivedUntilStop, socket, start, world } from "../PlatformWorld.ts"
-import { readRecord } from "../Record.ts"
+import { readRecord } from "../record/Record.ts"
 
 const nifty = 256_265
 const minutesOf = 60

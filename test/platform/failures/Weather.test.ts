@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { inject } from "vitest"
 import { clear, proxy, seeded, type Weather } from "../../Proxy.ts"
 import { accountIds, ask, eventually, natsClient, type Running, type Socket, socket, start, type World, world } from "../PlatformWorld.ts"
-import { readRecord } from "../Record.ts"
+import { readRecord } from "../record/Record.ts"
 
 const redis = inject("backends").redis
 const nifty = 256_265

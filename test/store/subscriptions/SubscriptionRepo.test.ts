@@ -1,7 +1,7 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
-import { StrategyRepo } from "../../../src/store/StrategyRepo.ts"
+import { StrategyRepo } from "../../../src/store/strategies/StrategyRepo.ts"
 import { AccountFull, instrumentsMax, type Save } from "../../../src/store/subscriptions/SubscriptionPlaces.ts"
 import { SubscriptionRepo } from "../../../src/store/subscriptions/SubscriptionRepo.ts"
 import { migratedDatabase } from "../../TestBackends.ts"

@@ -1,5 +1,5 @@
 import type { StateChange } from "../../../src/client/Client.ts"
-import type * as ChainModel from "../chain/ChainModel.ts"
+import type * as ChainModel from "../chains/ChainModel.ts"
 import type { Health } from "../gateway/Contract.ts"
 import * as Format from "../view/Format.ts"
 import * as Freshness from "./Freshness.ts"

@@ -1,6 +1,6 @@
 /** Makes legs of a draft from the options of the displayed chain. */
-import type { Picked } from "../chain/ChainGrid.ts"
-import * as ChainModel from "../chain/ChainModel.ts"
+import type { Picked } from "../chains/ChainGrid.ts"
+import * as ChainModel from "../chains/ChainModel.ts"
 import type { OptionRow } from "../gateway/Contract.ts"
 import * as Draft from "./Draft.ts"
 import * as Templates from "./Templates.ts"

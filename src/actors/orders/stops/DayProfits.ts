@@ -2,9 +2,9 @@ import { Effect } from "effect"
 import * as IndiaTime from "../../../domain/IndiaTime.ts"
 import * as Money from "../../../domain/Money.ts"
 import * as DayProfit from "../../../domain/orders/DayProfit.ts"
+import { RuleBook } from "../../../settings/RuleBook.ts"
 import { PortfolioRepo } from "../../../store/accounts/PortfolioRepo.ts"
 import { MarketClock } from "../../../streams/MarketClock.ts"
-import { RuleBook } from "../../../streams/RuleBook.ts"
 import type { Venue } from "../Venue.ts"
 
 /** The most trades of one day whose charges are counted. An account has at most 5,000 orders a day. */
