@@ -268,13 +268,14 @@ describe.skipIf(skip)("Orders on the page", () => {
         yield* Effect.promise(async () => {
           const { login_url } = (await login.json()) as { readonly login_url: string }
           const answer = await fetch(login_url, { redirect: "manual" })
-          await fetch(`${running.url}/kite/callback${new URL(answer.headers.get("location") ?? "").search}`)
+          const callback = await fetch(`${running.url}/kite/callback${new URL(answer.headers.get("location") ?? "").search}`)
+          assert.strictEqual(callback.status, 200)
         })
-        yield* until(page, '.notice:has-text("mine")')
+        // From five in the morning in India another note says that the session ends at six.
         yield* eventually(
           "the note is gone",
-          Effect.promise(() => page.locator(".brokersession:visible").count()),
-          (count) => count === 0
+          Effect.promise(() => page.locator('.brokersession[data-kind="away"]:visible').allInnerTexts()),
+          (texts) => texts.length === 0
         )
         assert.strictEqual(yield* Effect.promise(() => page.inputValue('.account select[aria-label="Account"]')), "mine")
       }).pipe(Effect.scoped),
