@@ -11,7 +11,7 @@ import type * as StrategyMessage from "../../../src/domain/strategy/StrategyMess
 import { FrameFeed } from "../../../src/streams/FrameFeed.ts"
 import * as FramePublisher from "../../../src/streams/FramePublisher.ts"
 import { JetStream, type Message } from "../../../src/streams/JetStream.ts"
-import * as Keyframes from "../../../src/streams/Keyframes.ts"
+import * as KeyframeReads from "../../../src/streams/KeyframeReads.ts"
 import * as OrderedRead from "../../../src/streams/OrderedRead.ts"
 import * as Record from "../../../src/streams/Record.ts"
 import { Snapshots } from "../../../src/streams/Snapshots.ts"
@@ -337,15 +337,16 @@ describe("keyframes in the record", () => {
         const { lastSeq } = yield* info(Record.stream)
         const place = Option.getOrThrow(yield* at(Record.stream, lastSeq))
         for (let hour = 1; hour <= 3; hour++) yield* one.run(startMs + hour * 3_600_000, startMs + hour * 3_600_000 + 60_000)
-        const timeOf = (found: Effect.Effect.Success<ReturnType<typeof Keyframes.newest>>) => found.map((one) => one.header("Tarang-Key"))
-        const past = yield* Keyframes.before([names], { seq: lastSeq, storedMs: place.timeMs })
-        const now = yield* Keyframes.newest([names])
+        const timeOf = (found: Effect.Effect.Success<ReturnType<typeof KeyframeReads.newest>>) =>
+          found.map((one) => one.header("Tarang-Key"))
+        const past = yield* KeyframeReads.before([names], { seq: lastSeq, storedMs: place.timeMs })
+        const now = yield* KeyframeReads.newest([names])
         assert.strictEqual(past.length, 1)
         const minute = Math.floor(startMs / 60_000) * 60_000
         assert.deepStrictEqual(timeOf(past), [String(minute + 178_000)])
         assert.isAbove(Number(timeOf(now)[0]), startMs + 3_600_000, "a silent list is written again each hour")
         assert.isAbove(now[0]?.seq ?? 0, past[0]?.seq ?? 0)
-        assert.isTrue(Option.isNone(yield* Keyframes.foldFrom(now, Number.MAX_SAFE_INTEGER)), "nothing but clocks follows")
+        assert.isTrue(Option.isNone(yield* KeyframeReads.foldFrom(now, Number.MAX_SAFE_INTEGER)), "nothing but clocks follows")
       }).pipe(Effect.scoped, Effect.provide(live)),
     300_000
   )
