@@ -1,11 +1,11 @@
 import { assert, describe, layer, it as plain } from "@effect/vitest"
 import { Effect, Either, Layer } from "effect"
 import { connect, type NatsConnection, nkeys } from "nats"
-import { Census, nameOf, partsOf } from "../../src/streams/callout/Census.ts"
-import * as Claims from "../../src/streams/callout/Claims.ts"
-import { natsServer } from "../TestBackends.ts"
-import { connectOwner, doorOfNames, openDoor } from "./Doors.ts"
-import { Server, until } from "./Nats.ts"
+import { Census, nameOf, partsOf } from "../../../src/streams/callout/Census.ts"
+import * as Claims from "../../../src/streams/callout/Claims.ts"
+import { natsServer } from "../../TestBackends.ts"
+import { connectOwner, doorOfNames, openDoor } from "../Doors.ts"
+import { Server, until } from "../Nats.ts"
 
 describe("Census", () => {
   const held = (...owners: ReadonlyArray<string>) => owners.map((owner) => ({ owner, login: undefined }))
