@@ -8,7 +8,7 @@ import * as Copies from "../../src/streams/Copies.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { connectOwner, doorOfNames, openDoor } from "./Doors.ts"
+import { admissionByName, answerLogins, connectOwner } from "./Admissions.ts"
 import { backend, Server, settings, until } from "./Nats.ts"
 
 /** What an attacker wants to publish: other users' values, definitions, commands, keys, inboxes, and verbs that change our streams. */
@@ -324,7 +324,7 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
     () =>
       Effect.gen(function* () {
         yield* prepare
-        yield* openDoor(doorOfNames())
+        yield* answerLogins(admissionByName())
         const { nc: engine, jsm } = yield* JetStream
         const [attacker, victim] = [yield* connectOwner("attacker"), yield* connectOwner("demo")]
         const operator = yield* connectAs("operator")
