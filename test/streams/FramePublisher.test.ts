@@ -12,9 +12,8 @@ import { JetStream, type Message } from "../../src/streams/JetStream.ts"
 import { faultAfterMs } from "../../src/streams/keep/Unstored.ts"
 import * as OrderedRead from "../../src/streams/OrderedRead.ts"
 import * as Record from "../../src/streams/Record.ts"
-import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { another, backend, collect, flying, messages, range, Server, settings, until } from "./Nats.ts"
+import { another, backend, collect, flying, messages, range, Server, streams, until } from "./Nats.ts"
 import { stoppedClock } from "./StoppedClock.ts"
 
 const stream = Subjects.Frame.stream
@@ -149,10 +148,6 @@ const levelled = Effect.gen(function* () {
     })
   return { publisher, levels, gauge, reached } as const
 })
-
-const streams = Layer.unwrapEffect(
-  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
-)
 
 layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("FramePublisher", (it) => {
   it.scoped("publishes frames of at most 50 packets, numbered from 0 on each subject, with each packet's receive time", () =>

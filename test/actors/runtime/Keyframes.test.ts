@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Either, Layer, Logger, Option } from "effect"
 import type { Published } from "../../../src/actors/runtime/Board.ts"
-import { Leases } from "../../../src/actors/runtime/Leases.ts"
 import { RecordActor } from "../../../src/actors/runtime/RecordActor.ts"
 import type { Setup } from "../../../src/actors/runtime/Setup.ts"
 import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
@@ -21,6 +20,7 @@ import * as Deciding from "../../domain/Deciding.ts"
 import * as Packets from "../../domain/market/Packets.ts"
 import { chain, leg, option, settings, spot, startMs } from "../../domain/record/Recorder.ts"
 import { backend, until } from "../../streams/Nats.ts"
+import { heldLeases } from "../HeldLease.ts"
 
 const names = { exchange: "NSE", underlying: "NIFTY" }
 const frames = Subjects.Frame.at(names)
@@ -35,13 +35,12 @@ const clockEveryMs = 100
 /** Market time that a start may fold. */
 const foldedMsMax = 70_000
 
-const held = Layer.succeed(Leases, { of: () => Effect.succeed({ epoch: 1, isHeld: () => true }) })
 /** The records of these tests have their own market time, as a recording has. */
 const recordedFeed = FrameFeed.Default.pipe(
   Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["MARKET_CLOCK", "feed"]]))))
 )
 const live = RecordActor.Default.pipe(
-  Layer.provideMerge(Layer.mergeAll(recordedFeed, Snapshots.Default, held)),
+  Layer.provideMerge(Layer.mergeAll(recordedFeed, Snapshots.Default, heldLeases)),
   Layer.provide(Streams.layer),
   Layer.provideMerge(backend),
   Layer.provide(Logger.remove(Logger.defaultLogger))
