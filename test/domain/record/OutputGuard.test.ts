@@ -21,7 +21,7 @@ describe("OutputGuard", () => {
   it("refuses an output of an older epoch, also a later one, and goes on with the newer epoch", () => {
     const [first, late, next] = answers("9 5 0 7", "9 6 0 3", "9 6 0 7")
     assert.deepStrictEqual([first, next], ["", ""])
-    assert.match(late ?? "", /^its process was replaced: epoch 3, and 7 has published$/)
+    assert.match(late ?? "", /^epoch 3 belongs to a replaced process; epoch 7 has already published$/)
   })
 
   it("refuses an output that was published before", () => {
