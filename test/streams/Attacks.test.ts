@@ -458,51 +458,53 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
     300_000
   )
 
-  it.effect("BE-ISO-02 the server takes a redirected body as a request, but as none with which a stream would spread chosen bodies", () =>
-    Effect.gen(function* () {
-      yield* prepare
-      const { jsm } = yield* JetStream
-      const gateway = yield* clientAs("gateway")
-      const wish = { name: "forged", deliver_subject: "strat.m2m.demo.777", ack_policy: "none" }
-      const requests = [
-        "CONSUMER.CREATE.CTL",
-        "CONSUMER.CREATE.CTL.forged",
-        "CONSUMER.CREATE.ORD_CMD",
-        "STREAM.CREATE.FORGED",
-        "STREAM.UPDATE.CTL",
-        "DIRECT.GET.CTL"
-      ]
-      yield* Effect.promise(async () => {
-        for (const request of requests) {
-          const reply = `$JS.API.${request}`
-          for (const body of [
-            { stream_name: "CTL", config: wish },
-            { name: "FORGED", republish: { src: ">", dest: "strat.>" } },
-            { seq: 1 }
-          ])
-            gateway.publish("ctl.changed.forged", JSON.stringify(body), { reply })
-          gateway.publish(
-            "$JS.API.CONSUMER.CREATE.STRAT",
-            JSON.stringify({ stream_name: "STRAT", config: { ...wish, metadata: { seq: "1" } } }),
-            { reply }
-          )
-          await gateway.flush()
-        }
-      })
-      const names: Array<string> = []
-      yield* Effect.promise(async () => {
-        for await (const { config } of jsm.streams.list()) {
-          names.push(config.name)
-          assert.isUndefined(config.republish, config.name)
-        }
-        for (const stream of ["CTL", "ORD_CMD"]) for await (const { name } of jsm.consumers.list(stream)) names.push(`${stream}.${name}`)
-      })
-      assert.notInclude(names, "FORGED")
-      assert.deepStrictEqual(
-        names.filter((name) => name.includes(".")),
-        []
-      )
-    }).pipe(Effect.scoped)
+  it.effect(
+    "BE-ISO-02 a body that is redirected as a request to the server makes no stream or consumer that would spread chosen bodies",
+    () =>
+      Effect.gen(function* () {
+        yield* prepare
+        const { jsm } = yield* JetStream
+        const gateway = yield* clientAs("gateway")
+        const wish = { name: "forged", deliver_subject: "strat.m2m.demo.777", ack_policy: "none" }
+        const requests = [
+          "CONSUMER.CREATE.CTL",
+          "CONSUMER.CREATE.CTL.forged",
+          "CONSUMER.CREATE.ORD_CMD",
+          "STREAM.CREATE.FORGED",
+          "STREAM.UPDATE.CTL",
+          "DIRECT.GET.CTL"
+        ]
+        yield* Effect.promise(async () => {
+          for (const request of requests) {
+            const reply = `$JS.API.${request}`
+            for (const body of [
+              { stream_name: "CTL", config: wish },
+              { name: "FORGED", republish: { src: ">", dest: "strat.>" } },
+              { seq: 1 }
+            ])
+              gateway.publish("ctl.changed.forged", JSON.stringify(body), { reply })
+            gateway.publish(
+              "$JS.API.CONSUMER.CREATE.STRAT",
+              JSON.stringify({ stream_name: "STRAT", config: { ...wish, metadata: { seq: "1" } } }),
+              { reply }
+            )
+            await gateway.flush()
+          }
+        })
+        const names: Array<string> = []
+        yield* Effect.promise(async () => {
+          for await (const { config } of jsm.streams.list()) {
+            names.push(config.name)
+            assert.isUndefined(config.republish, config.name)
+          }
+          for (const stream of ["CTL", "ORD_CMD"]) for await (const { name } of jsm.consumers.list(stream)) names.push(`${stream}.${name}`)
+        })
+        assert.notInclude(names, "FORGED")
+        assert.deepStrictEqual(
+          names.filter((name) => name.includes(".")),
+          []
+        )
+      }).pipe(Effect.scoped)
   )
 
   it.effect("BE-ISO-02 a stream that a reader damages in its own account is restored with the newest states", () =>

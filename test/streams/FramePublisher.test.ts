@@ -339,7 +339,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it.scoped("TC-PERF-030 while the connection is lost, what waits is as old as the loss, also with nothing under way", () =>
+  it.scoped("TC-PERF-030 while the connection is lost, the lag is the age of the loss, even if no frame is under way", () =>
     Effect.gen(function* () {
       const server = yield* Server
       const own = yield* another()
@@ -360,7 +360,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Fram
     })
   )
 
-  it("TC-PERF-030 a sink is CRITICAL when it would be a fault of its store, after a resend without an answer", () => {
+  it("TC-PERF-030 a lag is CRITICAL from the time at which silence counts as a fault of the store, which is after the first resend", () => {
     assert.strictEqual(Backpressure.criticalFromMs, faultAfterMs)
     assert.isBelow(resendAfterMs, Backpressure.criticalFromMs)
     assert.isAtMost(2 * Backpressure.warningFromMs, resendAfterMs)

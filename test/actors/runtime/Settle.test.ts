@@ -97,7 +97,7 @@ describe("Snapshots", () => {
     })
   )
 
-  it.effect("a restored state that has folded nothing is not written, and at the end of a run the last clocks are", () =>
+  it.effect("a restored state that has folded nothing is not written; at the end of a run a state that folded only clocks is", () =>
     Effect.gen(function* () {
       const run = runOf({ seq: 40, savedSeq: 40, savedAtMs: performance.now(), isChanged: false })
       const { batch, save, written } = actor(run)

@@ -37,7 +37,7 @@ describe("OutputGuard", () => {
     for (const one of [...all, ...all]) assert.isUndefined(guard.refusal(one))
   })
 
-  it("takes a header of three numbers for epoch 0, no header for no output, and refuses any other text", () => {
+  it("reads a header of three numbers as epoch 0, accepts a message without the header, and refuses any other text", () => {
     assert.deepStrictEqual(answers("9 5 0", "9 6 0 1", "", "9 7 0 1"), ["", "", "", ""])
     assert.match(answers("9 5 0 1", "9 6 0")[1] ?? "", /epoch 0/)
     for (const text of ["x", "1 2", "1 2 3 4 5", "1 -2 3 4", "1 2 3 4e9"]) assert.match(answers(text)[0] ?? "", /header is not ours/, text)

@@ -46,7 +46,7 @@ describe("Census", () => {
 })
 
 describe("Claims", () => {
-  plain("only the seed of an account signs, a NATS key verifies the signature, and a question that cannot be read is no question", () => {
+  plain("only the seed of an account signs, a NATS key verifies the signature, and a malformed question is rejected", () => {
     const seedOf = (pair: { getSeed: () => Uint8Array }) => new TextDecoder().decode(pair.getSeed())
     assert.throws(() => Claims.makeSigner("SAnothing"))
     assert.throws(() => Claims.makeSigner(seedOf(nkeys.createUser())), /not the seed of an account/)
