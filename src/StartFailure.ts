@@ -40,5 +40,5 @@ export const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
   const text = sentence(cause)
   if (text === undefined) return Effect.void
   const said = process.stderr.isTTY ? Effect.sync(() => process.stderr.write(`${text}\n`)) : Effect.logFatal(text)
-  return Effect.zipRight(said, Effect.logDebug("what led to it", cause))
+  return Effect.zipRight(said, Effect.logDebug("cause of the failed start", cause))
 }

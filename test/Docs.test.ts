@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import * as CloseCodes from "../src/contract/sockets/CloseCodes.ts"
+import * as Subjects from "../src/streams/Subjects.ts"
 
 const root = join(import.meta.dirname, "..")
 const read = (path: string) => readFileSync(join(root, path), "utf8")
@@ -15,6 +16,12 @@ const pathsOf = (text: string) =>
 /** Targets of links to files, relative to the page. */
 const linksOf = (text: string) =>
   [...text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].flatMap(([, target = ""]) => (target.startsWith("/") ? [] : [target]))
+
+/** The rows of the table of actors. */
+const actorTable = () => {
+  const [, table = ""] = read("docs/operations.md").split("| actor | one per | from | to |\n|---|---|---|---|\n")
+  return table.slice(0, table.indexOf("\n\n"))
+}
 
 describe("the documentation", () => {
   it("names only files and folders that exist", () => {
@@ -79,9 +86,22 @@ describe("the documentation", () => {
   it("lists every kind of actor in the table of docs/operations.md", () => {
     const files = readdirSync(join(root, "src/actors"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"))
     const kinds = files.flatMap((name) => /^export const kind = "([\w-]+)"$/m.exec(read(`src/actors/${name}`))?.[1] ?? [])
-    const [, table = ""] = read("docs/operations.md").split("| actor | one per | from | to |\n|---|---|---|---|\n")
-    const rows = table.slice(0, table.indexOf("\n\n"))
-    const listed = [...rows.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, kind]) => kind)
+    const listed = [...actorTable().matchAll(/^\| `([\w-]+)` \|/gm)].map(([, kind]) => kind)
     assert.deepStrictEqual(listed.sort(), kinds.sort())
+  })
+
+  it("names in the last column of that table every subject on which an actor publishes", () => {
+    const outputs = [...actorTable().matchAll(/^\|.*\| ([^|]*) \|$/gm)].map(([, to = ""]) => to).join("\n")
+    // The gateway or any process publishes on these.
+    const byOthers = ["ctl.ask", "ord.cmd", "sys.limited", "sys.health", "sys.store"]
+    const roots = Object.values(Subjects).flatMap((subject) => {
+      const [root = ""] = typeof subject === "object" && "template" in subject ? subject.template.split(".{") : []
+      return root === "" || byOthers.includes(root) ? [] : [root]
+    })
+    assert.isAbove(roots.length, 20)
+    assert.deepStrictEqual(
+      roots.filter((root) => !outputs.includes(`\`${root}`)),
+      []
+    )
   })
 })

@@ -228,7 +228,7 @@ export class Connection {
     }
   }
 
-  /** Sends the newest packets of all waiting rows, once half of the buffer is free. Nothing of what is mute by then. */
+  /** Sends the newest packets of all waiting rows, once half of the buffer is free. Skips rows that were muted meanwhile. */
   #drain(): void {
     if (this.#waitingCount === 0 || this.#socket.readyState !== WebSocket.OPEN || this.#socket.bufferedAmount > bufferedBytesMax / 2) return
     for (let index = 0; index < this.#waitingCount; index++) {

@@ -8,7 +8,7 @@ import * as KiteHistory from "../domain/market/KiteHistory.ts"
 import * as KiteTime from "../domain/market/KiteTime.ts"
 import { shipped } from "../domain/rules/Shipped.ts"
 import * as Candles from "./Candles.ts"
-import { type Market, ofListing } from "./Market.ts"
+import { instrumentsByToken, type Market } from "./Market.ts"
 import * as Route from "./Route.ts"
 
 interface Asked {
@@ -43,7 +43,7 @@ const candlesOf = (market: Market, instrument: Instrument.Instrument, { interval
 
 /** The route of one token and interval, both as the path spells them. */
 export const make = (market: Market, guard: Route.Guard) => {
-  const byToken = ofListing(market, (instruments) => new Map(instruments.map((one) => [String(one.token), one])))
+  const byToken = instrumentsByToken(market)
   return (token: string, name: string): Route.Route => ({
     methods: ["GET"],
     answer: guard("history", (_session, query) => {

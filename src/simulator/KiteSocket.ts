@@ -77,7 +77,7 @@ const makeUpgrade = (
   const server = new WebSocketServer({ noServer: true, maxPayload: messageBytesMax, perMessageDeflate: false })
   const check = (url: string): Either.Either<string, Sessions.Refusal> => {
     const [path, search = ""] = url.split("?", 2)
-    if (path !== "/" && path !== "/ws") return Either.left({ status: 400, type: "InputException", message: `No socket at ${path}` })
+    if (path !== "/" && path !== "/ws") return Sessions.refuseInput(`No socket at ${path}`)
     if (isRefusedNow()) return Either.left(Sessions.tokenRefusal)
     const query = new URLSearchParams(search)
     return Either.flatMap(sessions.authenticate(query.get("api_key") ?? "", query.get("access_token") ?? ""), ({ account }) =>

@@ -1,6 +1,6 @@
 import type { Effect } from "effect"
 import type * as Frame from "../domain/market/Frame.ts"
-import type * as Instrument from "../domain/market/Instrument.ts"
+import * as Instrument from "../domain/market/Instrument.ts"
 import type { Span } from "../domain/market/KiteHistory.ts"
 import type { Candle } from "./Candles.ts"
 import type { Counted } from "./recorded/RecordedUnits.ts"
@@ -37,6 +37,17 @@ export const ofListing = <A>(
     return made.value
   }
 }
+
+type Listed = Pick<Market, "instruments">
+type InstrumentIndex = () => ReadonlyMap<string, Instrument.Instrument>
+
+/** The market's instruments by the text of `Instrument.symbolKey`. */
+export const instrumentsBySymbol = (market: Listed): InstrumentIndex =>
+  ofListing(market, (instruments) => new Map(instruments.map((one) => [Instrument.symbolKey(one.exchange, one.tradingsymbol), one])))
+
+/** The market's instruments by their token as a text. */
+export const instrumentsByToken = (market: Listed): InstrumentIndex =>
+  ofListing(market, (instruments) => new Map(instruments.map((one) => [String(one.token), one])))
 
 /** Sends a market's ticks to all subscribed connections. */
 export interface Outlet {

@@ -2,7 +2,7 @@
 import * as Frame from "../domain/market/Frame.ts"
 import * as Instrument from "../domain/market/Instrument.ts"
 import * as KiteTime from "../domain/market/KiteTime.ts"
-import { type Market, ofListing } from "./Market.ts"
+import { instrumentsBySymbol, instrumentsByToken, type Market } from "./Market.ts"
 import * as Route from "./Route.ts"
 
 const quotesMax = 500
@@ -62,11 +62,8 @@ const fullQuote: Quote = (instrument, row) => {
 }
 
 export const make = (market: Market, guard: Route.Guard): Route.Routes => {
-  const bySymbol = ofListing(
-    market,
-    (instruments) => new Map(instruments.map((one) => [Instrument.symbolKey(one.exchange, one.tradingsymbol), one]))
-  )
-  const byToken = ofListing(market, (instruments) => new Map(instruments.map((one) => [String(one.token), one])))
+  const bySymbol = instrumentsBySymbol(market)
+  const byToken = instrumentsByToken(market)
   const noPacket = Frame.rowOf(Frame.makeColumns(1), 0)
   const route = (instrumentsMax: number, quote: Quote): Route.Route => ({
     methods: ["GET"],

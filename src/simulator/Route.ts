@@ -57,6 +57,10 @@ export const failure = ({ status, type, message, retryAfterS }: Sessions.Refusal
 
 export const refuse = (status: number, type: string, message: string): Response => failure({ status, type, message })
 
+/** The response to a request that may have been refused. `data` gives the form in which Kite answers. */
+export const ofEither = <A>(read: Either.Either<A, Sessions.Refusal>, data: (value: A) => unknown = (value) => value): Response =>
+  Either.match(read, { onLeft: failure, onRight: (value) => success(data(value)) })
+
 /** No answer. */
 export const broken = (breaks: "close" | "reset" | "hang"): Response => ({ status: 500, headers: {}, body: "", breaks })
 

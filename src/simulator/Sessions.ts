@@ -38,6 +38,11 @@ const sixOClockMs = 6 * 3_600_000
 const defaultRedirect = "http://127.0.0.1/callback"
 
 const refuse = (status: number, type: string, message: string) => Either.left<Refusal>({ status, type, message })
+
+/** The refusal of a request whose input is wrong. */
+export const inputRefusal = (message: string): Refusal => ({ status: 400, type: "InputException", message })
+export const refuseInput = (message: string): Either.Either<never, Refusal> => Either.left(inputRefusal(message))
+
 export const tokenRefusal: Refusal = { status: 403, type: "TokenException", message: "Incorrect `api_key` or `access_token`." }
 
 const newToken = (): string => randomBytes(16).toString("hex")
@@ -75,7 +80,7 @@ export class Sessions {
   /** The login page, where the simulated user consents at once. Returns the address of the redirect. */
   login(apiKey: string, redirectParams: string): Either.Either<string, Refusal> {
     const account = this.#accounts.get(apiKey)
-    if (account === undefined) return refuse(400, "InputException", "Invalid `api_key`.")
+    if (account === undefined) return refuseInput("Invalid `api_key`.")
     const requestToken = newToken()
     this.#dropOldest(apiKey)
     this.#requestTokens.set(requestToken, { apiKey, atMs: this.#nowMs() })
@@ -100,7 +105,7 @@ export class Sessions {
       return refuse(503, "NetworkException", "Login is not available now.")
     }
     const account = this.#accounts.get(apiKey)
-    if (account === undefined) return refuse(400, "InputException", "Invalid `api_key`.")
+    if (account === undefined) return refuseInput("Invalid `api_key`.")
     const issued = this.#requestTokens.get(requestToken)
     const nowMs = this.#nowMs()
     if (issued === undefined || issued.apiKey !== apiKey || nowMs - issued.atMs > requestTokenMs) {

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { AckPolicy, type ConsumerConfig, DeliverPolicy, type JsMsg } from "nats"
 import { apiErrorOf, JetStream, NatsError } from "./JetStream.ts"
+import * as ServerErrors from "./ServerErrors.ts"
 
 /** One message of a durable consumer. Until it is acknowledged the server delivers it again. */
 export interface Delivered {
@@ -76,8 +77,6 @@ const deliveredOf = (message: JsMsg): Delivered => ({
 
 /** The server's answer to a request that it can never fulfil. */
 const refused = 400
-/** The server's error number for a missing consumer. */
-const consumerNotFound = 10_014
 
 /** Reads a stream through a durable consumer, which remembers what is acknowledged. */
 export const make = (setup: Setup): Effect.Effect<DurableRead, NatsError, JetStream> =>
@@ -113,7 +112,7 @@ export const make = (setup: Setup): Effect.Effect<DurableRead, NatsError, JetStr
         return setting === undefined ? Effect.succeed(found) : mended(`its ${setting} was changed`)
       }),
       Effect.catchIf(
-        (error) => apiErrorOf(error)?.err_code === consumerNotFound,
+        (error) => apiErrorOf(error)?.err_code === ServerErrors.consumerNotFound,
         () => mended("it was gone")
       ),
       Effect.map(({ num_pending, num_ack_pending, ack_floor }) => ({ waiting: num_pending + num_ack_pending, floor: ack_floor.stream_seq }))

@@ -14,6 +14,7 @@ import {
 import * as UnknownHost from "../domain/UnknownHost.ts"
 import { Unstored } from "./keep/Unstored.ts"
 import * as Metrics from "./Metrics.ts"
+import * as ServerErrors from "./ServerErrors.ts"
 import * as Acks from "./sending/Acks.ts"
 
 /** `op` names what was tried; `cause` is the client's own error. */
@@ -54,8 +55,6 @@ const publishAgain = Schedule.exponential("100 millis").pipe(
 /** A stop waits this long until the connection's buffer is sent, and then this long until the socket is closed. */
 const drainMaxMs = 3_000
 const closeMaxMs = 1_000
-/** The server's number for "no message found". Its 404 alone could also mean a missing stream. */
-const noMessageFound = 10_037
 
 /** Older servers lack several filters, s2 or metadata; 2.10.20 to .22 can lose a stream on a kill. */
 export const isNewEnough = (version: string): boolean => {
@@ -73,20 +72,15 @@ const attempt = <A>(op: string, run: () => Promise<A>) => Effect.tryPromise({ tr
 export const apiErrorOf = ({ cause }: NatsError): ApiError | undefined =>
   typeof cause === "object" && cause !== null && "api_error" in cause ? (cause.api_error as ApiError | undefined) : undefined
 
-/** The server's number for a message over the stream's own limit. */
-const messageTooLarge = 10_054
-
 /** True when the message is larger than the server or the stream accepts. */
 export const isTooLarge = (error: NatsError): boolean => {
   const { cause } = error
-  if (apiErrorOf(error)?.err_code === messageTooLarge) return true
+  if (apiErrorOf(error)?.err_code === ServerErrors.messageTooLarge) return true
   return typeof cause === "object" && cause !== null && "code" in cause && cause.code === ErrorCode.MaxPayloadExceeded
 }
 
-/** The server's numbers for "wrong last sequence". */
-const conflictCodes = new Set([10_071, 10_164])
 /** True when another writer was first, for a publish that named the newest message it knows. */
-export const isConflict = (error: NatsError): boolean => conflictCodes.has(apiErrorOf(error)?.err_code ?? 0)
+export const isConflict = (error: NatsError): boolean => ServerErrors.wrongLastSequence.has(apiErrorOf(error)?.err_code ?? 0)
 /** The header that names the newest message of the subject (0 for none). The server refuses the publish if there is another one. */
 export const expectedLastHeader = "Nats-Expected-Last-Subject-Sequence"
 
@@ -292,7 +286,7 @@ const lookUps = (jsm: JetStreamManager, { request }: Link) => {
     request(op, () => jsm.streams.getMessage(stream, query)).pipe(
       Effect.map((message) => Option.some(stored(message))),
       Effect.catchIf(
-        (error) => apiErrorOf(error)?.err_code === noMessageFound,
+        (error) => apiErrorOf(error)?.err_code === ServerErrors.noMessageFound,
         () => Effect.succeedNone
       )
     )

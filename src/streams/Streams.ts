@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util"
 import { Config, Data, Effect, Layer } from "effect"
 import { DiscardPolicy, type JetStreamManager, RetentionPolicy, StorageType, StoreCompression, type StreamConfig } from "nats"
 import { apiErrorOf, JetStream, NatsError } from "./JetStream.ts"
+import * as ServerErrors from "./ServerErrors.ts"
 
 /** A stream exists with settings that an update cannot turn into ours. */
 export class StreamMismatch extends Data.TaggedError("StreamMismatch")<{
@@ -16,9 +17,6 @@ export class StreamMismatch extends Data.TaggedError("StreamMismatch")<{
 }
 
 export type Spec = Partial<StreamConfig> & Pick<StreamConfig, "name" | "subjects">
-
-/** The server's error number for a missing stream. Its 404 alone could also mean something else. */
-const streamNotFound = 10_059
 
 const seconds = 1e9
 const hours = 3_600 * seconds
@@ -151,7 +149,7 @@ export const ensureOne = (jsm: JetStreamManager, spec: Spec): Effect.Effect<bool
     let isNew = false
     const found = yield* attempt(() => jsm.streams.info(spec.name)).pipe(
       Effect.catchIf(
-        (error) => apiErrorOf(error)?.err_code === streamNotFound,
+        (error) => apiErrorOf(error)?.err_code === ServerErrors.streamNotFound,
         () => {
           isNew = true
           return attempt(() => jsm.streams.add(spec))

@@ -11,8 +11,9 @@ import type { KitePool, PoolEvents } from "../../src/broker/KitePool.ts"
 import type { Mode } from "../../src/domain/accounts/Subscription.ts"
 import * as Frame from "../../src/domain/market/Frame.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
+import { freePort } from "../FreePort.ts"
 import { valueOf } from "../metrics/Counted.ts"
-import { canary, captureLogs, eventually, httpServer, leaks } from "./KiteServer.ts"
+import { canary, captureLogs, eventually, leaks } from "./KiteServer.ts"
 import { noneLinked } from "./NoneLinked.ts"
 
 const people = [
@@ -291,11 +292,3 @@ describe("Broker against the simulator", () => {
     })
   )
 })
-
-/** A port that was free a moment ago, for a server that must restart at the same address. */
-const freePort = Effect.scoped(
-  Effect.map(
-    httpServer(() => {}),
-    ({ url }) => Number(new URL(url).port)
-  )
-)

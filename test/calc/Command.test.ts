@@ -79,7 +79,7 @@ describe("rows by line", () => {
     assert.deepStrictEqual((await run("greeks", "")).problems, ["line 1: no header: the input is empty"])
   })
 
-  it("cuts and names a line without end, and computes the following ones", async () => {
+  it("cuts a line that is too long, names it, and computes the following ones", async () => {
     const { output, problems } = await run("greeks", `${header}\n${"9".repeat(Lines.lengthMax * 3)}\n${good}`)
     assert.deepStrictEqual(problems, [`line 2: longer than ${Lines.lengthMax} characters`])
     assert.match(output.trimEnd().split("\n")[2]!, /^1,CE,100,100,1,0\.05,0,0\.2,10\.45/)

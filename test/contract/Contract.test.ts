@@ -10,7 +10,7 @@ import * as ChainMessage from "../../src/domain/options/ChainMessage.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { type Answer, chainMessage, tokens, World, world } from "../gateway/GatewayWorld.ts"
 
-const renewal = "RENEW_CONTRACT=1 npm test -- test/gateway/Contract.test.ts"
+const renewal = "RENEW_CONTRACT=1 npm test -- test/contract/Contract.test.ts"
 const isRenewed = process.env["RENEW_CONTRACT"] === "1"
 
 /** Compares the served document with the stored snapshot, and names the first line that differs. */

@@ -226,6 +226,10 @@ export const natsClient = (nats: NatsServer, role: "reader" | "operator" | "engi
     (nc: NatsConnection) => Effect.promise(() => nc.close())
   )
 
+/** The sequence of the record's newest message. */
+export const lastSeq = (nc: NatsConnection) =>
+  Effect.promise(async () => (await (await nc.jetstreamManager()).streams.info("MD_FRAMES")).state.last_seq)
+
 /** The sum of a labelled metric. */
 export const metric = (running: Running, name: string) =>
   Effect.promise(async () => {

@@ -90,7 +90,7 @@ layer(backend, { excludeTestServices: true })("Asks", (it) => {
     )
   )
 
-  it.effect("a kind of question may have a bound of its own, and one that waited longer than its asker does is not worked on", () =>
+  it.effect("a kind of question may have its own limit, and a question that its asker no longer waits for is not worked on", () =>
     Effect.scoped(
       Effect.gen(function* () {
         yield* ensured

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Either, Layer } from "effect"
-import { type ConsumerConfig, connect, createInbox, headers, type JetStreamManager, type NatsConnection, type SequenceInfo } from "nats"
+import { type ConsumerConfig, createInbox, headers, type JetStreamManager, type NatsConnection, type SequenceInfo } from "nats"
 import type { NatsRole } from "../../scripts/lib/backends.mjs"
 import * as Money from "../../src/domain/Money.ts"
 import type * as StrategyMessage from "../../src/domain/strategy/StrategyMessage.ts"
@@ -8,8 +8,8 @@ import * as Copies from "../../src/streams/Copies.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { connectOwner, doorOfNames, openDoor } from "./Doors.ts"
-import { backend, Server, settings, until } from "./Nats.ts"
+import { admissionByName, answerLogins, connectOwner } from "./Admissions.ts"
+import { backend, clientAs, Server, settings, until } from "./Nats.ts"
 
 /** What an attacker wants to publish: other users' values, definitions, commands, keys, inboxes, and verbs that change our streams. */
 const victims = [
@@ -111,12 +111,6 @@ const verbs: ReadonlyArray<readonly [verb: string, body: string]> = [
 const copied = ["OPT_LAST", "MD_TICK", "MD_BARS"]
 /** Prefixes of our own interface, and those by which accounts reach each other's interface. */
 const prefixes = ["$JS.API", "tarang.JS.API", "reader.JS.API", "operator.JS.API"]
-
-const connectAs = (role: NatsRole) =>
-  Effect.acquireRelease(
-    Effect.flatMap(Server, (server) => Effect.promise(() => connect({ ...server.as(role), noAsyncTraces: true }))),
-    (nc) => Effect.promise(() => nc.close())
-  )
 
 /** A request without an answer is not refused by name: an account's own interface listens to all of them. */
 const answerMs = 1_000
@@ -294,8 +288,8 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
         Effect.gen(function* () {
           yield* prepare
           const { nc: engine, jsm } = yield* JetStream
-          const attackers = yield* connectAs(attacker)
-          const others = yield* connectAs(other)
+          const attackers = yield* clientAs(attacker)
+          const others = yield* clientAs(other)
           const market = ["md.>", "und.>", "opt.>", "ind.>", "_INBOX_reader.>"]
           const inOurs = yield* witness(engine, [">"])
           const inOthers = yield* witness(others, other === "operator" ? [">"] : market)
@@ -324,10 +318,10 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
     () =>
       Effect.gen(function* () {
         yield* prepare
-        yield* openDoor(doorOfNames())
+        yield* answerLogins(admissionByName())
         const { nc: engine, jsm } = yield* JetStream
         const [attacker, victim] = [yield* connectOwner("attacker"), yield* connectOwner("demo")]
-        const operator = yield* connectAs("operator")
+        const operator = yield* clientAs("operator")
         const inOurs = yield* witness(engine, [">"])
         const inOperators = yield* witness(operator, [">"])
         const ofVictim = yield* witness(victim, ["md.>", "und.>", "opt.>", "ind.>", "strat.*.demo.>", "label.evt.demo.>", "alert.evt.demo"])
@@ -362,7 +356,7 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
     Effect.gen(function* () {
       yield* prepare
       const answersTo = (role: NatsRole, prefix: string) =>
-        Effect.flatMap(connectAs(role), (nc) =>
+        Effect.flatMap(clientAs(role), (nc) =>
           Effect.promise(async () => {
             const answered: Array<string> = []
             for (const [verb, body] of verbs) {
@@ -392,7 +386,7 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
       yield* prepare
       const { jsm } = yield* JetStream
       const before = yield* standing(jsm)
-      const gateway = yield* connectAs("gateway")
+      const gateway = yield* clientAs("gateway")
       for (const [verb, body] of verbs.filter(([verb]) => /bar-writer|candle-writer/.test(verb))) {
         const code = yield* Effect.promise(() =>
           gateway.request(`$JS.API.${verb}`, body, { timeout: 15_000 }).then(
@@ -429,7 +423,7 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
         engine.subscribe(">", { callback: (_, { subject, data }) => void (victims.includes(subject) && heard.push({ subject, data })) })
         yield* Effect.promise(() => engine.flush())
 
-        const gateway = yield* connectAs("gateway")
+        const gateway = yield* clientAs("gateway")
         yield* Effect.promise(async () => {
           // These subjects take any body from it. The body must not get from there to any other subject.
           for (const subject of ["ctl.changed.forged", "ctl.ask.forged", "ord.cmd.forged"]) gateway.publish(subject, forged)
@@ -464,51 +458,53 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
     300_000
   )
 
-  it.effect("BE-ISO-02 the server takes a redirected body as a request, but as none with which a stream would spread chosen bodies", () =>
-    Effect.gen(function* () {
-      yield* prepare
-      const { jsm } = yield* JetStream
-      const gateway = yield* connectAs("gateway")
-      const wish = { name: "forged", deliver_subject: "strat.m2m.demo.777", ack_policy: "none" }
-      const requests = [
-        "CONSUMER.CREATE.CTL",
-        "CONSUMER.CREATE.CTL.forged",
-        "CONSUMER.CREATE.ORD_CMD",
-        "STREAM.CREATE.FORGED",
-        "STREAM.UPDATE.CTL",
-        "DIRECT.GET.CTL"
-      ]
-      yield* Effect.promise(async () => {
-        for (const request of requests) {
-          const reply = `$JS.API.${request}`
-          for (const body of [
-            { stream_name: "CTL", config: wish },
-            { name: "FORGED", republish: { src: ">", dest: "strat.>" } },
-            { seq: 1 }
-          ])
-            gateway.publish("ctl.changed.forged", JSON.stringify(body), { reply })
-          gateway.publish(
-            "$JS.API.CONSUMER.CREATE.STRAT",
-            JSON.stringify({ stream_name: "STRAT", config: { ...wish, metadata: { seq: "1" } } }),
-            { reply }
-          )
-          await gateway.flush()
-        }
-      })
-      const names: Array<string> = []
-      yield* Effect.promise(async () => {
-        for await (const { config } of jsm.streams.list()) {
-          names.push(config.name)
-          assert.isUndefined(config.republish, config.name)
-        }
-        for (const stream of ["CTL", "ORD_CMD"]) for await (const { name } of jsm.consumers.list(stream)) names.push(`${stream}.${name}`)
-      })
-      assert.notInclude(names, "FORGED")
-      assert.deepStrictEqual(
-        names.filter((name) => name.includes(".")),
-        []
-      )
-    }).pipe(Effect.scoped)
+  it.effect(
+    "BE-ISO-02 a body that is redirected as a request to the server makes no stream or consumer that would spread chosen bodies",
+    () =>
+      Effect.gen(function* () {
+        yield* prepare
+        const { jsm } = yield* JetStream
+        const gateway = yield* clientAs("gateway")
+        const wish = { name: "forged", deliver_subject: "strat.m2m.demo.777", ack_policy: "none" }
+        const requests = [
+          "CONSUMER.CREATE.CTL",
+          "CONSUMER.CREATE.CTL.forged",
+          "CONSUMER.CREATE.ORD_CMD",
+          "STREAM.CREATE.FORGED",
+          "STREAM.UPDATE.CTL",
+          "DIRECT.GET.CTL"
+        ]
+        yield* Effect.promise(async () => {
+          for (const request of requests) {
+            const reply = `$JS.API.${request}`
+            for (const body of [
+              { stream_name: "CTL", config: wish },
+              { name: "FORGED", republish: { src: ">", dest: "strat.>" } },
+              { seq: 1 }
+            ])
+              gateway.publish("ctl.changed.forged", JSON.stringify(body), { reply })
+            gateway.publish(
+              "$JS.API.CONSUMER.CREATE.STRAT",
+              JSON.stringify({ stream_name: "STRAT", config: { ...wish, metadata: { seq: "1" } } }),
+              { reply }
+            )
+            await gateway.flush()
+          }
+        })
+        const names: Array<string> = []
+        yield* Effect.promise(async () => {
+          for await (const { config } of jsm.streams.list()) {
+            names.push(config.name)
+            assert.isUndefined(config.republish, config.name)
+          }
+          for (const stream of ["CTL", "ORD_CMD"]) for await (const { name } of jsm.consumers.list(stream)) names.push(`${stream}.${name}`)
+        })
+        assert.notInclude(names, "FORGED")
+        assert.deepStrictEqual(
+          names.filter((name) => name.includes(".")),
+          []
+        )
+      }).pipe(Effect.scoped)
   )
 
   it.effect("BE-ISO-02 a stream that a reader damages in its own account is restored with the newest states", () =>

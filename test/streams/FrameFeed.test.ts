@@ -8,7 +8,7 @@ import { JetStream, type Message } from "../../src/streams/JetStream.ts"
 import * as OrderedRead from "../../src/streams/OrderedRead.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { backend, bytes, collect, gaps, messages, range, Server, settings, text, until } from "./Nats.ts"
+import { backend, bytes, collect, gaps, messages, range, Server, streams, text, until } from "./Nats.ts"
 
 const stream = Subjects.Frame.stream
 const frameOf = (underlying: string) => Subjects.Frame.at({ exchange: "NFO", underlying })
@@ -24,10 +24,6 @@ const dice = (seed: number) => () => {
   return seed / 2 ** 32
 }
 const pick = <A>(from: ReadonlyArray<A>, random: () => number): A => from[Math.floor(random() * from.length)] as A
-
-const streams = Layer.unwrapEffect(
-  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
-)
 
 /** An empty record, and a feed with a separate connection. */
 const feeding = Effect.gen(function* () {

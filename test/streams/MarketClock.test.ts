@@ -3,15 +3,10 @@ import { Clock, Context, Effect, Exit, Layer, Scope } from "effect"
 import * as ClockFrame from "../../src/domain/record/ClockFrame.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import { MarketClock } from "../../src/streams/MarketClock.ts"
-import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { backend, bytes, Server, settings, until } from "./Nats.ts"
+import { backend, bytes, Server, settings, streams, until } from "./Nats.ts"
 
 const day = Date.UTC(2026, 7, 19, 4)
-const streams = Layer.unwrapEffect(
-  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
-)
-
 /** A process's clock. */
 const clockIn = (mode: string) =>
   Effect.gen(function* () {

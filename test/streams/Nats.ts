@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto"
 import { Clock, ConfigProvider, Context, Duration, Effect, Layer } from "effect"
-import type { StreamConfig } from "nats"
+import { connect, type StreamConfig } from "nats"
+import type { NatsRole } from "../../scripts/lib/backends.mjs"
 import { JetStream, type Message, type Role } from "../../src/streams/JetStream.ts"
 import type * as OrderedRead from "../../src/streams/OrderedRead.ts"
+import * as Streams from "../../src/streams/Streams.ts"
 import { waitMsMax } from "../Patience.ts"
 import { type NatsServer, natsServer } from "../TestBackends.ts"
 
@@ -27,6 +29,18 @@ export const connection = (role: Role = "engine") =>
 
 /** A separate server, and an engine's connection to it. */
 export const backend = connection().pipe(Layer.provideMerge(Layer.scoped(Server, natsServer)))
+
+/** The platform's streams at the file's server. */
+export const streams = Layer.unwrapEffect(
+  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
+)
+
+/** A client of the file's server that signs in as one of nats.conf's users. It closes with the scope. */
+export const clientAs = (role: NatsRole) =>
+  Effect.acquireRelease(
+    Effect.flatMap(Server, (server) => Effect.promise(() => connect({ ...server.as(role), noAsyncTraces: true }))),
+    (nc) => Effect.promise(() => nc.close())
+  )
 
 /** Another connection to the file's server, for code that must not share the first one. It closes with the scope. */
 export const another = (role: Role = "engine") =>

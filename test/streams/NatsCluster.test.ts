@@ -14,9 +14,9 @@ import * as LeaseBucket from "../../src/streams/LeaseBucket.ts"
 import * as OrderedRead from "../../src/streams/OrderedRead.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
-import { freePort } from "../actors/placement/Process.ts"
+import { freePort } from "../FreePort.ts"
 import type { NatsServer } from "../TestBackends.ts"
-import { connectOwner, doorOfNames, openDoor } from "./Doors.ts"
+import { admissionByName, answerLogins, connectOwner } from "./Admissions.ts"
 import { bytes, collect, messages, range, Server, text, until } from "./Nats.ts"
 
 const nodes = 3
@@ -151,7 +151,7 @@ describe("a cluster of three NATS servers", () => {
           look = () => resume(Effect.void)
         })
         // One process answers at the first server, whichever server asks.
-        yield* openDoor(doorOfNames(ended), { soon }).pipe(at(first, callout))
+        yield* answerLogins(admissionByName(ended), { soon }).pipe(at(first, callout))
         const owners = [yield* connectOwner("u1").pipe(at(second, callout)), yield* connectOwner("u2").pipe(at(third, callout))]
         const heard: Array<string> = []
         const events: Array<string> = []

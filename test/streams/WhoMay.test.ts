@@ -5,7 +5,7 @@ import { connect } from "nats"
 import type { NatsRole } from "../../scripts/lib/backends.mjs"
 import * as Subjects from "../../src/streams/Subjects.ts"
 import { natsServer } from "../TestBackends.ts"
-import { Server, until } from "./Nats.ts"
+import { clientAs, Server, until } from "./Nats.ts"
 
 /** A subject of each template of the catalogue, with buckets, dead letters and JetStream's interface beside them. */
 const subjects: ReadonlyArray<string> = [
@@ -39,15 +39,10 @@ const isOf = (subject: string, cell: string): boolean =>
     end === ">" ? subject.startsWith(`${root}.`) : subject.startsWith(`${root}.`) && !subject.slice(`${root}.`.length).includes(".")
   )
 
-const connected = (role: NatsRole) =>
-  Effect.acquireRelease(
-    Effect.flatMap(Server, (server) => Effect.promise(() => connect({ ...server.as(role), noAsyncTraces: true }))),
-    (nc) => Effect.promise(() => nc.close())
-  )
 /** The subjects on which messages arrived. A subscription that is not allowed hears nothing. */
 const listening = (role: NatsRole) =>
   Effect.gen(function* () {
-    const nc = yield* connected(role)
+    const nc = yield* clientAs(role)
     const heard = new Set<string>()
     for (const subject of subjects) nc.subscribe(subject, { callback: (error) => void (error === null && heard.add(subject)) })
     yield* Effect.promise(() => nc.flush())
@@ -60,7 +55,7 @@ layer(Layer.scoped(Server, natsServer), { excludeTestServices: true })("who may 
       assert.isAbove(subjects.length, 25)
       const rights = promised()
       assert.deepStrictEqual([...rights.keys()], ["engine", "gateway", "reader", "operator", "callout", "an owner"])
-      const publishers = [yield* connected("engine"), yield* connected("gateway")]
+      const publishers = [yield* clientAs("engine"), yield* clientAs("gateway")]
       for (const role of ["gateway", "reader", "operator"] as const) {
         const { reads } = rights.get(role) ?? { reads: "" }
         const { heard, nc } = yield* listening(role)
@@ -81,7 +76,7 @@ layer(Layer.scoped(Server, natsServer), { excludeTestServices: true })("who may 
       const { heard, nc: engine } = yield* listening("engine")
       for (const role of ["reader", "operator", "gateway"] as const) {
         heard.clear()
-        const nc = yield* connected(role)
+        const nc = yield* clientAs(role)
         for (const subject of subjects) nc.publish(subject, "forged")
         yield* Effect.promise(() => nc.flush())
         yield* Effect.promise(() => engine.flush())

@@ -8,6 +8,7 @@ import { apiErrorOf, JetStream } from "../../streams/JetStream.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
+import * as ServerErrors from "../../streams/ServerErrors.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as BarWriter from "../edge/BarWriter.ts"
@@ -27,8 +28,6 @@ export const key = (exchange: string, tradingsymbol: string, timeframe: string) 
 export const Desired = Schema.parseJson(Schema.Struct({ v: Schema.Literal(1), indicators: Schema.Array(Schema.String) }))
 const decodeDesired = Schema.decodeUnknown(Desired)
 
-const consumerNotFound = 10_014
-
 /** The sequence of MD_BARS up to which every bar is in Postgres. */
 const writtenSeqOf = (jetStream: JetStream) =>
   jetStream
@@ -36,7 +35,7 @@ const writtenSeqOf = (jetStream: JetStream) =>
     .pipe(
       Effect.map(({ ack_floor }) => ack_floor.stream_seq),
       Effect.catchIf(
-        (error) => apiErrorOf(error)?.err_code === consumerNotFound, // the writer has not begun
+        (error) => apiErrorOf(error)?.err_code === ServerErrors.consumerNotFound, // the writer has not begun
         () => Effect.succeed(0)
       )
     )

@@ -8,7 +8,7 @@ import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { RuleBook } from "../../settings/RuleBook.ts"
 import * as FramePublisher from "../../streams/FramePublisher.ts"
 import { JetStream } from "../../streams/JetStream.ts"
-import * as Keyframes from "../../streams/Keyframes.ts"
+import * as KeyframeReads from "../../streams/KeyframeReads.ts"
 import * as KeyValue from "../../streams/KeyValue.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as Subject from "../../streams/Subject.ts"
@@ -51,7 +51,7 @@ const publishing = (
     const health = yield* HealthReport
     const publisher = yield* FramePublisher.make({ account, source, epoch, incarnation }, peers, roomBytes, health.changed)
     yield* health.follow(account, () => pressureOf(publisher))
-    for (const keyframe of yield* Keyframes.all) {
+    for (const keyframe of yield* KeyframeReads.all) {
       const names = Subjects.Keyframe.match(keyframe.subject)
       const header = FrameHeader.parse(keyframe.header(FrameHeader.name))
       if (names !== undefined && header !== undefined) publisher.restore(Subjects.Frame.at(names), header, keyframe.data)

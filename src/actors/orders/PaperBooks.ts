@@ -6,7 +6,7 @@ import * as FrameHeader from "../../domain/record/FrameHeader.ts"
 import type * as RecordInput from "../../domain/record/RecordInput.ts"
 import { FrameFeed, type Item } from "../../streams/FrameFeed.ts"
 import { JetStream } from "../../streams/JetStream.ts"
-import * as Keyframes from "../../streams/Keyframes.ts"
+import * as KeyframeReads from "../../streams/KeyframeReads.ts"
 import * as Record from "../../streams/Record.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as RecordPlace from "../runtime/RecordPlace.ts"
@@ -91,7 +91,7 @@ export const make = ({ onBook, trusts, wants }: Wishes) =>
         to.createdMs = record.createdMs
         const newest = yield* jetStream.last(Record.stream, subject)
         const reachSeq = Option.match(newest, { onNone: () => 0, onSome: ({ seq }) => seq })
-        const keyframes = yield* Keyframes.newest([underlying])
+        const keyframes = yield* KeyframeReads.newest([underlying])
         const setup = { frames: [subject], references: [Subjects.MarketReference.at(underlying)] }
         const { afterSeq } = yield* RecordPlace.find({ setup, underlyings: [underlying], keyframes, record, leftAt: Option.none() })
         for (const message of keyframes) {

@@ -2,7 +2,7 @@
 import { Effect, Option } from "effect"
 import * as ClockFrame from "../../domain/record/ClockFrame.ts"
 import { JetStream, type Message, type NatsError } from "../../streams/JetStream.ts"
-import * as Keyframes from "../../streams/Keyframes.ts"
+import * as KeyframeReads from "../../streams/KeyframeReads.ts"
 import * as Record from "../../streams/Record.ts"
 import type { Snapshots } from "../../streams/Snapshots.ts"
 import type * as Board from "./Board.ts"
@@ -14,7 +14,7 @@ import type * as Board from "./Board.ts"
 const continuesWithinMs = 600_000
 
 /** The place of the record at which an earlier run ended. */
-export interface Left extends Keyframes.Position {
+export interface Left extends KeyframeReads.Position {
   /** True if that run had published all that it had folded. */
   readonly isSettled: boolean
   /** Market time at the place, UNIX ms; NaN if no account streamed in the minute before. */
@@ -30,23 +30,23 @@ interface Span {
 }
 
 export const make = (jetStream: JetStream, snapshots: Snapshots) => {
-  const positionOf = (seq: number): Effect.Effect<Option.Option<Keyframes.Position>, NatsError> =>
+  const positionOf = (seq: number): Effect.Effect<Option.Option<KeyframeReads.Position>, NatsError> =>
     Effect.map(
       jetStream.at(Record.stream, seq),
-      Option.map((message: Message): Keyframes.Position => ({ seq: message.seq, storedMs: message.timeMs }))
+      Option.map((message: Message): KeyframeReads.Position => ({ seq: message.seq, storedMs: message.timeMs }))
     )
 
   /** The newest message of the record for which an earlier run published an output. */
   const served = (board: Board.Board, { firstSeq, lastSeq }: Span) =>
     Effect.gen(function* () {
       const seq = Math.max(...Array.from(board.servedTo.values(), (place) => place.seq))
-      if (!(firstSeq <= seq && seq <= lastSeq)) return Option.none<Keyframes.Position>()
+      if (!(firstSeq <= seq && seq <= lastSeq)) return Option.none<KeyframeReads.Position>()
       const [left, newest] = [yield* positionOf(seq), yield* positionOf(lastSeq)]
       return Option.filter(left, ({ storedMs }) => Option.exists(newest, (now) => now.storedMs - storedMs <= continuesWithinMs))
     })
 
-  const withClocks = (position: Keyframes.Position, isSettled: boolean) =>
-    Effect.map(Keyframes.clocksBefore(position), (clocks): Left => {
+  const withClocks = (position: KeyframeReads.Position, isSettled: boolean) =>
+    Effect.map(KeyframeReads.clocksBefore(position), (clocks): Left => {
       const marketMs = clocks.length === 0 ? Number.NaN : Math.max(...clocks.map(({ data }) => ClockFrame.decode(data)))
       const from = clocks[0]?.seq ?? position.seq + 1
       return { ...position, isSettled, marketMs, clocksAfterSeq: from - 1 }

@@ -2,7 +2,7 @@
 import { Effect, Option } from "effect"
 import * as Keyframe from "../../domain/record/Keyframe.ts"
 import { JetStream, type Message } from "../../streams/JetStream.ts"
-import * as Keyframes from "../../streams/Keyframes.ts"
+import * as KeyframeReads from "../../streams/KeyframeReads.ts"
 import * as Record from "../../streams/Record.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import type { Left } from "./LeftPlace.ts"
@@ -13,7 +13,7 @@ const lookUpsMax = 8
 
 export interface Given {
   readonly setup: { readonly frames: ReadonlyArray<string>; readonly references: ReadonlyArray<string> }
-  readonly underlyings: ReadonlyArray<Keyframes.Underlying>
+  readonly underlyings: ReadonlyArray<KeyframeReads.Underlying>
   readonly keyframes: ReadonlyArray<Message>
   /** The record's range of sequences before the start read anything. */
   readonly record: { readonly firstSeq: number; readonly lastSeq: number }
@@ -35,7 +35,7 @@ export interface Place {
 const withoutKeyframes = ({ setup, underlyings, keyframes, record, leftAt }: Given) =>
   Effect.gen(function* () {
     const jetStream = yield* JetStream
-    const has = (holes: Keyframes.Underlying) =>
+    const has = (holes: KeyframeReads.Underlying) =>
       keyframes.some(({ subject }) => {
         const names = Subjects.Keyframe.match(subject)
         return names?.exchange === holes.exchange && names.underlying === holes.underlying
@@ -53,7 +53,7 @@ const withoutKeyframes = ({ setup, underlyings, keyframes, record, leftAt }: Giv
     )
     const recent = Option.isNone(untilMs)
       ? Option.none<number>()
-      : yield* Keyframes.since([Subjects.Clock.filter(), ...setup.frames], untilMs.value - withoutKeyframeMs)
+      : yield* KeyframeReads.since([Subjects.Clock.filter(), ...setup.frames], untilMs.value - withoutKeyframeMs)
     return Option.some(
       Math.max(
         oldest - 1,
@@ -78,7 +78,7 @@ export const find = (given: Given) =>
   Effect.gen(function* () {
     const { record, leftAt } = given
     const untilSeq = Option.match(leftAt, { onNone: () => record.lastSeq, onSome: ({ seq }) => seq })
-    const behindKeyframes = yield* Keyframes.foldFrom(given.keyframes, untilSeq)
+    const behindKeyframes = yield* KeyframeReads.foldFrom(given.keyframes, untilSeq)
     const behindDefinitions = yield* withoutKeyframes(given)
     const starts = [...Option.toArray(behindKeyframes), ...Option.toArray(behindDefinitions)]
     const isSilent = starts.length === 0

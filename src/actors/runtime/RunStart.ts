@@ -3,7 +3,7 @@ import { Effect, Either, Option } from "effect"
 import * as Keyframe from "../../domain/record/Keyframe.ts"
 import * as Members from "../../streams/feed/Members.ts"
 import { JetStream, type Message, NatsError } from "../../streams/JetStream.ts"
-import * as Keyframes from "../../streams/Keyframes.ts"
+import * as KeyframeReads from "../../streams/KeyframeReads.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Record from "../../streams/Record.ts"
 import { Snapshots } from "../../streams/Snapshots.ts"
@@ -112,8 +112,9 @@ export const make = (poisons: Poisons) =>
         Metrics.rebuilds(setup.name)
         const underlyings = setup.frames.flatMap((subject) => Subjects.Frame.match(subject) ?? [])
         const keyframes = yield* Option.match(leftAt, {
-          onNone: () => Keyframes.newest(underlyings),
-          onSome: (left) => Keyframes.before(underlyings, left, Number.isNaN(left.marketMs) ? undefined : Keyframe.settledBy(left.marketMs))
+          onNone: () => KeyframeReads.newest(underlyings),
+          onSome: (left) =>
+            KeyframeReads.before(underlyings, left, Number.isNaN(left.marketMs) ? undefined : Keyframe.settledBy(left.marketMs))
         })
         const place = yield* RecordPlace.find({ setup, keyframes, underlyings, record, leftAt })
         run.seq = place.afterSeq

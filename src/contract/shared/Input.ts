@@ -78,7 +78,7 @@ const isPlain = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text)
 export const Text = (lengthMax: number) =>
   Schema.String.pipe(
     Schema.maxLength(lengthMax, { message: () => `at most ${lengthMax} characters` }),
-    Schema.filter(isPlain, { message: () => "holds a character that is no text" })
+    Schema.filter(isPlain, { message: () => "contains a character that is not valid text" })
   )
 /** Non-empty text without surrounding blanks. */
 export const Name = (lengthMax: number) =>

@@ -60,8 +60,8 @@ export interface Listed {
 }
 
 /**
- * The trigger that shows that a request was carried out; null if none does. A trigger carries no tag, so that a new one is recognised by its
- * terms and its time, and no two requests of the same terms are sent at once (TaskGate.ts). A deleted trigger is no longer listed.
+ * The trigger that shows that a request was carried out; null if none does. A trigger carries no tag. So a new one is recognised by its
+ * terms and its time, and two requests with the same terms are never sent at once (TaskGate.ts). A deleted trigger is no longer listed.
  */
 export const shown = (request: GttRequest, { sinceMs, taken, triggers }: Listed): string | null => {
   if (request.kind === "gtt_place") {

@@ -32,7 +32,7 @@ export interface Facts {
   readonly modifications: number
   /** True if a newer modification of the same order or trigger was sent, whatever became of it. */
   readonly isSuperseded: boolean
-  /** Another request for a trigger of the same terms has not ended: a trigger carries no tag, so that the two could not be told apart. */
+  /** True if another request for a trigger with the same terms has not ended. Without tags the two triggers could not be told apart. */
   readonly isTwin: boolean
   /** True if the order closes what another order of the platform traded. The account's own limits must not keep such a position open. */
   readonly closes: boolean
@@ -61,7 +61,7 @@ export type Refusal = {
   readonly message: string
 }
 
-/** A person who releases a stop may close the position by hand, so that the stop's own order would open one of the opposite side. */
+/** After the release a person may close the position by hand. The stop's own order would then open a position of the opposite side. */
 export const released = { rule: "stop_released", message: "the stop that made this order was released" } as const satisfies Refusal
 
 /** An older modification that is sent after a newer one would bring the older terms back. */

@@ -37,7 +37,7 @@ export class OutputGuard {
       return undefined
     }
     if (place.epoch < known.place.epoch && seq > known.epochFromSeq)
-      return `its process was replaced: epoch ${place.epoch}, and ${known.place.epoch} has published`
+      return `epoch ${place.epoch} belongs to a replaced process; epoch ${known.place.epoch} has already published`
     if (seq <= known.storedSeq) return undefined
     if (OutputPlace.isAtOrBefore(place, known.place))
       return `an output of input ${known.place.seq} came before, this one is of ${place.seq}`

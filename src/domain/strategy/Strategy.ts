@@ -16,9 +16,11 @@ export interface Line {
   readonly position: number
   /** `Premium.Units` per integer of the wire's price, for a quantity of one. */
   readonly factor: number
-  /** Row in the quotes of its feed; for an option also the index of its chain there and of its strike in it, else -1. */
+  /** Row in the feed's quotes. */
   row: number
+  /** Index of the option's chain in the feed; -1 for any other instrument. */
   chain: number
+  /** Index of the option's strike in that chain; -1 likewise. */
   strike: number
 }
 

@@ -21,7 +21,7 @@ const titles: Readonly<Record<Metric, string>> = {
   last_price: "Last price",
   iv: "Implied volatility"
 }
-/** It is computed from a chain when it is asked for, so Postgres does not have it. */
+/** Computed from a chain at each request, so Postgres does not store this metric. */
 const computed: Metric = "gex"
 
 const metrics = Object.keys(Metric)

@@ -49,7 +49,7 @@ export const layer = Layer.scopedDiscard(
       if (keyId !== null && alive !== undefined && !alive.has(keyId)) return true
       return before !== Holder.accountsDigest(accounts.idsOf({ id: owner, role }))
     }
-    const door: Callout.Door = {
+    const admission: Callout.Admission = {
       admit: (secret) =>
         userOf(Redacted.value(secret)).pipe(
           Effect.map(grantTo),
@@ -69,6 +69,6 @@ export const layer = Layer.scopedDiscard(
         }),
       ownerOf: (name) => Holder.parse(name)?.owner
     }
-    yield* Callout.serve(door, { soon: Effect.zipLeft(changed.await, changed.close), pageMax })
+    yield* Callout.serve(admission, { soon: Effect.zipLeft(changed.await, changed.close), pageMax })
   })
 )

@@ -22,7 +22,7 @@ const alone = { basketId: null, basketPlace: null, retries: null } as const
 /** The text of a task with the answer's status. */
 const answerOf = (task: OrderMessage.OrderTask, status: number) => HttpServerResponse.unsafeJson(encodeTask(task), { status })
 
-/** 202 for a new task, also if it has ended meanwhile; 200 for a key that was used before. So a caller sees which of both it is. */
+/** 202 for a new task, also if it has ended meanwhile; 200 for a key that was used before. So a caller can tell the two apart. */
 const statusOf = (isNew: boolean): number => (isNew ? 202 : 200)
 
 interface Filter {

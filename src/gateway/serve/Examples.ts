@@ -89,7 +89,6 @@ export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknow
   "calendar.tradingDays": { to: "2026-11-30" },
   "calendar.holidays": { from: "2026-01-01", to: "2026-12-31" },
   "instruments.foEnabled": { exchange: "NFO" },
-  // Days between now and the legs' expiry: no written one stays right.
   "orders.basket": { "idempotency-key": "basket-1" },
   "orders.basketOf": { basket_id: "3f2b8c1e-5d0a-4c7e-9b1a-2f6d8e4c7a90" },
   "orders.tasks": { status: "COMPLETED" },
@@ -97,6 +96,7 @@ export const ofOperation: Readonly<Record<string, Readonly<Record<string, unknow
   "orders.placeGtt": { "idempotency-key": "gtt-1" },
   "orders.changeGtt": { "idempotency-key": "gtt-2" },
   "orders.removeGtt": { "idempotency-key": "gtt-3", account_id: "sim1", trigger_id: "1" },
+  // These days must lie between now and the legs' expiry, so no fixed day stays a valid example.
   "positions.payoff": { date: undefined },
   "positions.scenario": { dates: undefined },
   "udf.history": { from: "1795146300", to: "1795168800", symbol: "NSE:RELIANCE" },

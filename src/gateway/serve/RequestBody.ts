@@ -84,7 +84,10 @@ const collect = (source: IncomingMessage, { bytesMax, arrivesWithinMs }: Limits)
     return Effect.sync(leave)
   })
 
-/** The library's request derives all forms of a body from `text`. No body says the same as an empty object: each field may be missing. */
+/**
+ * The library's request derives all forms of a body from `text`. A request without a body counts as an empty object, because each field
+ * may be missing.
+ */
 const withText = (request: HttpServerRequest.HttpServerRequest, text: string): HttpServerRequest.HttpServerRequest =>
   Object.create(request, { text: { value: Effect.succeed(text === "" ? "{}" : text) } })
 

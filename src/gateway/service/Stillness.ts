@@ -43,7 +43,7 @@ export class Stillness {
   }
 }
 
-/** An input that came in most seconds has ended when it is silent for this long. It is shorter than what an output is given. */
+/** An input that came in most seconds counts as ended after this many silent seconds. The time is shorter than `stillAfterSeconds`. */
 export const endedAfterSeconds = 5
 
 /** Follows one input, second by second, such as the frames of one underlying. */

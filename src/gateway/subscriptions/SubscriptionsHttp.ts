@@ -38,7 +38,7 @@ const view = (row: Row) => ({
   updated_at: row.updatedAt.toISOString()
 })
 
-/** It does not name the strategy: the caller may not be allowed to know it. */
+/** The text does not name the strategy, because the caller may not be allowed to know it. */
 const needed = () => new Problem.Conflict({ detail: "Subscription is needed by a strategy" })
 
 const keptByWindow = () => new Problem.Conflict({ detail: "Subscription is kept by a window: delete the window" })

@@ -4,7 +4,7 @@ import type * as FrameHeader from "../../domain/record/FrameHeader.ts"
 
 /** The maximum number of subjects that are remembered. Beyond it the oldest subject is forgotten. */
 const subjectsMax = 4_096
-/** A publisher sends a frame again after two seconds without an acknowledgement. After this long it has not come. */
+/** A publisher resends a frame after two seconds. A frame that is still missing after this time counts as lost. */
 export const settledAfterMs = 6_000
 /** Holes of one subject that are watched. Beyond it the oldest is given up: its frames count as lost when they leave the window. */
 const holesMax = 64

@@ -2,10 +2,9 @@
 import { Either } from "effect"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as Matching from "../../domain/orders/Matching.ts"
-import type * as Sessions from "../Sessions.ts"
+import * as Sessions from "../Sessions.ts"
 
 type Read<A> = Either.Either<A, Sessions.Refusal>
-const input = (message: string): Either.Either<never, Sessions.Refusal> => Either.left({ status: 400, type: "InputException", message })
 
 /** One leg of an iceberg order. The next leg goes to the exchange when this one is complete. */
 export interface Leg {
@@ -25,12 +24,12 @@ const legsMax = 50
 export const firstLeg = (form: URLSearchParams, { lotSize }: Instrument.Instrument, totalQuantity: number): Read<Leg> => {
   const legs = Number(form.get("iceberg_legs") ?? "")
   const legQuantity = Number(form.get("iceberg_quantity") ?? "")
-  if (!Number.isInteger(legs) || legs < legsMin || legs > legsMax) return input("Invalid `iceberg_legs`.")
+  if (!Number.isInteger(legs) || legs < legsMin || legs > legsMax) return Sessions.refuseInput("Invalid `iceberg_legs`.")
   const isWhole = Number.isInteger(legQuantity) && legQuantity > 0 && legQuantity % lotSize === 0
   // All legs together are the whole, and none of them is empty.
   return isWhole && legs === Math.ceil(totalQuantity / legQuantity)
     ? Either.right({ leg: 1, legs, legQuantity, totalQuantity })
-    : input("Invalid `iceberg_quantity`.")
+    : Sessions.refuseInput("Invalid `iceberg_quantity`.")
 }
 
 /** The quantity that later legs still have to place. */

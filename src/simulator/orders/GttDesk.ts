@@ -4,11 +4,10 @@ import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Frame from "../../domain/market/Frame.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as KiteTime from "../../domain/market/KiteTime.ts"
-import { type Market, ofListing } from "../Market.ts"
-import type * as Sessions from "../Sessions.ts"
+import { instrumentsBySymbol, type Market } from "../Market.ts"
+import * as Sessions from "../Sessions.ts"
 
 type Read<A> = Either.Either<A, Sessions.Refusal>
-const input = (message: string): Either.Either<never, Sessions.Refusal> => Either.left({ status: 400, type: "InputException", message })
 
 /** The most active triggers of an account, as at Kite. */
 const activeMax = 250
@@ -105,16 +104,13 @@ export class GttDesk {
   constructor(market: Market, place: (account: Sessions.Account, form: URLSearchParams) => Read<string>) {
     this.#market = market
     this.#place = place
-    this.#bySymbol = ofListing(
-      market,
-      (instruments) => new Map(instruments.map((one) => [Instrument.symbolKey(one.exchange, one.tradingsymbol), one]))
-    )
+    this.#bySymbol = instrumentsBySymbol(market)
   }
 
   place(account: Sessions.Account, form: URLSearchParams): Read<number> {
     return Either.flatMap(this.#terms(form), (terms) => {
       if (this.#of(account).filter(({ status }) => status === "active").length >= activeMax)
-        return input(`An account has at most ${activeMax} active triggers.`)
+        return Sessions.refuseInput(`An account has at most ${activeMax} active triggers.`)
       const atMs = this.#market.status().timeMs
       const gtt: Gtt = {
         ...terms,
@@ -204,22 +200,24 @@ export class GttDesk {
 
   #terms(form: URLSearchParams): Read<Terms> {
     const type = form.get("type")
-    if (type !== "single" && type !== "two-leg") return input("Invalid `type`.")
+    if (type !== "single" && type !== "two-leg") return Sessions.refuseInput("Invalid `type`.")
     const condition = decodeCondition(form.get("condition") ?? "")
-    if (Either.isLeft(condition)) return input("Invalid `condition`.")
+    if (Either.isLeft(condition)) return Sessions.refuseInput("Invalid `condition`.")
     const orders = decodeOrders(form.get("orders") ?? "")
-    if (Either.isLeft(orders)) return input("Invalid `orders`.")
+    if (Either.isLeft(orders)) return Sessions.refuseInput("Invalid `orders`.")
     const { exchange, last_price, tradingsymbol, trigger_values } = condition.right
     const instrument = this.#bySymbol().get(Instrument.symbolKey(exchange, tradingsymbol))
-    if (instrument === undefined || Instrument.isIndex(instrument.token)) return input("Invalid `tradingsymbol`.")
+    if (instrument === undefined || Instrument.isIndex(instrument.token)) return Sessions.refuseInput("Invalid `tradingsymbol`.")
     const legs = type === "single" ? 1 : 2
-    if (trigger_values.length !== legs || orders.right.length !== legs) return input(`A ${type} trigger has ${legs} values and orders.`)
+    if (trigger_values.length !== legs || orders.right.length !== legs)
+      return Sessions.refuseInput(`A ${type} trigger has ${legs} values and orders.`)
     const row = this.#market.rowByToken.get(instrument.token)
     const scale = Instrument.priceScale(instrument.token)
     const lastPrice = row === undefined ? Math.round(last_price * scale) : Frame.rowOf(this.#market.columns, row).lastPrice
     const triggers = trigger_values.map((value) => Math.round(value * scale))
-    if (type === "two-leg" && !((triggers[0] ?? 0) < lastPrice && lastPrice < (triggers[1] ?? 0))) return input("Trigger already met.")
-    if (triggers.includes(lastPrice)) return input("Trigger already met.")
+    if (type === "two-leg" && !((triggers[0] ?? 0) < lastPrice && lastPrice < (triggers[1] ?? 0)))
+      return Sessions.refuseInput("Trigger already met.")
+    if (triggers.includes(lastPrice)) return Sessions.refuseInput("Trigger already met.")
     return Either.right({ type, instrument, triggers, lastPrice, legs: orders.right.map((order) => ({ order, result: null })) })
   }
 
@@ -238,7 +236,7 @@ export class GttDesk {
     return Either.filterOrLeft(
       this.#own(account, id),
       ({ status }) => status === "active",
-      (): Sessions.Refusal => ({ status: 400, type: "InputException", message: "The trigger is no longer active." })
+      () => Sessions.inputRefusal("The trigger is no longer active.")
     )
   }
 

@@ -9,11 +9,11 @@ import * as ExchangePhase from "../../domain/orders/ExchangePhase.ts"
 import * as Gate from "../../domain/orders/Gate.ts"
 import * as Matching from "../../domain/orders/Matching.ts"
 import { shipped } from "../../domain/rules/Shipped.ts"
-import { type Market, ofListing } from "../Market.ts"
+import { instrumentsBySymbol, type Market } from "../Market.ts"
 import type { Working } from "../portfolio/AccountMargins.ts"
 import type * as Ledger from "../portfolio/Ledger.ts"
 import { circuitLimits } from "../QuoteRoutes.ts"
-import type * as Sessions from "../Sessions.ts"
+import * as Sessions from "../Sessions.ts"
 import * as Families from "./Families.ts"
 import * as OrderForm from "./OrderForm.ts"
 import type * as Phases from "./Phases.ts"
@@ -158,16 +158,12 @@ export class OrderDesk {
   constructor(options: Options) {
     this.#options = options
     this.#lagMs = options.lagMs
-    this.#bySymbol = ofListing(
-      options.market,
-      (instruments) => new Map(instruments.map((one) => [Instrument.symbolKey(one.exchange, one.tradingsymbol), one]))
-    )
+    this.#bySymbol = instrumentsBySymbol(options.market)
   }
 
   place(account: Sessions.Account, form: URLSearchParams, variety: OrderForm.Variety = "regular"): Read<string> {
     const instrument = this.#bySymbol().get(Instrument.symbolKey(form.get("exchange") ?? "", form.get("tradingsymbol") ?? ""))
-    if (instrument === undefined || Instrument.isIndex(instrument.token))
-      return Either.left({ status: 400, type: "InputException", message: "Invalid `tradingsymbol`." })
+    if (instrument === undefined || Instrument.isIndex(instrument.token)) return Sessions.refuseInput("Invalid `tradingsymbol`.")
     const phase = this.#options.phases.of(instrument)
     if (variety === "amo" && !ExchangePhase.takesAmo(phase)) return refuse("After market orders are taken while the market is closed.")
     if (this.#today(account).length >= ordersMax) return refuse(`An account places at most ${ordersMax} orders a day.`)
@@ -243,7 +239,7 @@ export class OrderDesk {
       if (form.has("quantity")) {
         const quantity = Number(form.get("quantity"))
         if (!Number.isInteger(quantity) || quantity < Math.max(1, order.filled) || quantity % instrument.lotSize !== 0)
-          return Either.left({ status: 400, type: "InputException", message: "Invalid `quantity`." })
+          return Sessions.refuseInput("Invalid `quantity`.")
         change.quantity = quantity
       }
       held.order = Matching.modify(order, change)

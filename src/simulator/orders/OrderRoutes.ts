@@ -1,5 +1,4 @@
 /** Kite's order interface, as kite.trade/docs/connect/v3/orders describes it, with the faults that a test sets. */
-import { Either } from "effect"
 import * as Route from "../Route.ts"
 import * as Sessions from "../Sessions.ts"
 import type { Fault, Faults, Target } from "./Faults.ts"
@@ -15,10 +14,6 @@ export interface Orders {
   readonly expire: (session: Sessions.Session) => void
 }
 
-const answerOf = <A>(read: Either.Either<A, Sessions.Refusal>, data: (value: A) => unknown): Route.Response =>
-  Either.match(read, { onLeft: Route.failure, onRight: (value) => Route.success(data(value)) })
-
-const same = <A>(value: A): A => value
 const placed = (id: string) => ({ order_id: id })
 
 const tradesPath = /^\/orders\/([^/]+)\/trades$/
@@ -85,10 +80,10 @@ export const make = (guard: Route.Guard, orders: Orders): ((path: string) => Rou
     methods: ["GET", "POST"],
     answer: guard("other", (session, _query, { body, method }) => {
       const { account } = session
-      if (method === "GET") return faulty("read", session, () => answerOf(desk.history(account, name), same))
+      if (method === "GET") return faulty("read", session, () => Route.ofEither(desk.history(account, name)))
       const variety = varietyOf(name)
       if (variety === undefined) return unknownVariety(name)
-      return faulty("change", session, () => answerOf(desk.place(account, new URLSearchParams(body), variety), placed))
+      return faulty("change", session, () => Route.ofEither(desk.place(account, new URLSearchParams(body), variety), placed))
     })
   })
   const change = (variety: string, id: string): Route.Route => ({
@@ -97,7 +92,7 @@ export const make = (guard: Route.Guard, orders: Orders): ((path: string) => Rou
       const { account } = session
       const carryOut = () => (method === "PUT" ? desk.modify(account, id, new URLSearchParams(body)) : desk.cancel(account, id))
       if (varietyOf(variety) === undefined) return unknownVariety(variety)
-      return faulty("change", session, () => answerOf(carryOut(), placed))
+      return faulty("change", session, () => Route.ofEither(carryOut(), placed))
     })
   })
 
@@ -105,7 +100,7 @@ export const make = (guard: Route.Guard, orders: Orders): ((path: string) => Rou
     if (path === "/orders") return read((account) => Route.success(desk.orders(account)))
     if (path === "/trades") return read((account) => Route.success(desk.trades(account)))
     const [, traded] = tradesPath.exec(path) ?? []
-    if (traded !== undefined) return read((account) => answerOf(desk.tradesOf(account, traded), same))
+    if (traded !== undefined) return read((account) => Route.ofEither(desk.tradesOf(account, traded)))
     const [, variety, id] = changePath.exec(path) ?? []
     if (variety !== undefined && id !== undefined) return change(variety, id)
     const name = onePath.exec(path)?.[1]

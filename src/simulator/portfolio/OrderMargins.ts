@@ -5,14 +5,13 @@ import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as OrderCharges from "../../domain/orders/OrderCharges.ts"
 import { shipped } from "../../domain/rules/Shipped.ts"
-import { type Market, ofListing } from "../Market.ts"
-import type * as Sessions from "../Sessions.ts"
+import { instrumentsBySymbol, type Market } from "../Market.ts"
+import * as Sessions from "../Sessions.ts"
 import { makeLeg, paise, type Working } from "./AccountMargins.ts"
 import { segmentOf } from "./Ledger.ts"
 import * as Margin from "./Margin.ts"
 
 type Read<A> = Either.Either<A, Sessions.Refusal>
-const input = (message: string): Sessions.Refusal => ({ status: 400, type: "InputException", message })
 
 /** The most orders that Kite accepts in one request. */
 const ordersMax = 200
@@ -71,7 +70,9 @@ const chargesOf = (market: Market, { instrument, price, product, quantity, side 
     side,
     quantity,
     price: Money.toDecimal(price, Instrument.priceScale(instrument.token))
-  }).pipe(Either.mapBoth({ onLeft: ({ message }) => input(message), onRight: (it) => chargesView(instrument.exchange, it) }))
+  }).pipe(
+    Either.mapBoth({ onLeft: ({ message }) => Sessions.inputRefusal(message), onRight: (it) => chargesView(instrument.exchange, it) })
+  )
 
 const nothing = {
   type: "",
@@ -102,20 +103,17 @@ const together = (span: number, exposure: number, premium: number, shares: numbe
 
 /** Answers with the fields of Kite's recorded answers, even if the caller asks for a compact answer. */
 export const make = (market: Market) => {
-  const bySymbol = ofListing(
-    market,
-    (instruments) => new Map(instruments.map((one) => [Instrument.symbolKey(one.exchange, one.tradingsymbol), one]))
-  )
+  const bySymbol = instrumentsBySymbol(market)
   const legOf = makeLeg(market)
 
   const read = (body: string): Read<ReadonlyArray<Wanted>> =>
     Either.flatMap(
-      Either.mapLeft(decodeTerms(body), () => input("Invalid order in the JSON list of the body.")),
+      Either.mapLeft(decodeTerms(body), () => Sessions.inputRefusal("Invalid order in the JSON list of the body.")),
       (terms) =>
         Either.all(
           terms.map((term): Read<Wanted> => {
             const instrument = bySymbol().get(Instrument.symbolKey(term.exchange, term.tradingsymbol))
-            if (instrument === undefined || Instrument.isIndex(instrument.token)) return Either.left(input("Invalid `tradingsymbol`."))
+            if (instrument === undefined || Instrument.isIndex(instrument.token)) return Sessions.refuseInput("Invalid `tradingsymbol`.")
             const { product, quantity, transaction_type: side } = term
             const given = Math.round((term.average_price ?? term.price ?? 0) * Instrument.priceScale(instrument.token))
             return Either.right({

@@ -1,9 +1,8 @@
 /** Positions, holdings, funds, margins and charges. */
-import { Either } from "effect"
 import * as Position from "../../domain/accounts/Position.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
-import { type Market, ofListing } from "../Market.ts"
+import { instrumentsBySymbol, type Market } from "../Market.ts"
 import type { OrderDesk } from "../orders/OrderDesk.ts"
 import * as Route from "../Route.ts"
 import type * as Sessions from "../Sessions.ts"
@@ -83,10 +82,7 @@ const invalid = (name: string) => Route.refuse(400, "InputException", `Invalid \
 
 /** PUT /portfolio/positions. */
 const convert = (market: Market, ledger: Ledger) => {
-  const bySymbol = ofListing(
-    market,
-    (instruments) => new Map(instruments.map((one) => [Instrument.symbolKey(one.exchange, one.tradingsymbol), one]))
-  )
+  const bySymbol = instrumentsBySymbol(market)
   return (apiKey: string, form: URLSearchParams): Route.Response => {
     const field = (name: string) => form.get(name) ?? ""
     const instrument = bySymbol().get(Instrument.symbolKey(field("exchange"), field("tradingsymbol")))
@@ -105,9 +101,6 @@ const convert = (market: Market, ledger: Ledger) => {
       : Route.refuse(400, "InputException", "The position has less than the quantity to convert.")
   }
 }
-
-const answerOf = (read: Either.Either<unknown, Sessions.Refusal>): Route.Response =>
-  Either.match(read, { onLeft: Route.failure, onRight: Route.success })
 
 export const make = (market: Market, guard: Route.Guard, ledger: Ledger, desk: OrderDesk): Route.Routes => {
   const margins = AccountMargins.make(ledger, AccountMargins.makeLeg(market))
@@ -138,10 +131,10 @@ export const make = (market: Market, guard: Route.Guard, ledger: Ledger, desk: O
     }),
     // The simulator's exchange never falls short of a delivery, so there is nothing to auction.
     "/portfolio/holdings/auctions": get(() => []),
-    "/margins/orders": post((_account, body) => answerOf(ofOrders.orders(body))),
+    "/margins/orders": post((_account, body) => Route.ofEither(ofOrders.orders(body))),
     "/margins/basket": post(({ apiKey }, body, query) =>
-      answerOf(ofOrders.basket(body, query.get("consider_positions") === "true" ? ledger.positions(apiKey).map(asWorking) : []))
+      Route.ofEither(ofOrders.basket(body, query.get("consider_positions") === "true" ? ledger.positions(apiKey).map(asWorking) : []))
     ),
-    "/charges/orders": post((_account, body) => answerOf(ofOrders.charges(body)))
+    "/charges/orders": post((_account, body) => Route.ofEither(ofOrders.charges(body)))
   }
 }

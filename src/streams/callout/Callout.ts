@@ -8,7 +8,7 @@ import { Census, nameOf, partsOf } from "./Census.ts"
 import * as Claims from "./Claims.ts"
 
 /** Decides who may connect to NATS as a user of our own, and who may stay. */
-export interface Door {
+export interface Admission {
   /** The rights that this password or token gives. Left: the reason for the refusal, which never contains the secret. */
   readonly admit: (secret: Redacted.Redacted<string>) => Effect.Effect<Either.Either<Claims.Grant & { readonly owner: string }, string>>
   /** Those of these names of admitted connections that must be disconnected. */
@@ -65,13 +65,13 @@ const settings = Effect.gen(function* () {
 })
 
 /** Answers the server's questions about who may connect. */
-const answering = (nc: NatsConnection, door: Door, census: Census, { perOwnerMax, signer }: Settings) =>
+const answering = (nc: NatsConnection, admission: Admission, census: Census, { perOwnerMax, signer }: Settings) =>
   Effect.gen(function* () {
     const fibers = yield* FiberSet.make<void>()
     const run = yield* FiberSet.runtime(fibers)<never>()
     const decide = ({ nats: { connect_opts } }: Claims.Question, nowMs: number) =>
       Effect.gen(function* () {
-        const granted = yield* door.admit(Redacted.make(connect_opts.pass ?? connect_opts.auth_token ?? ""))
+        const granted = yield* admission.admit(Redacted.make(connect_opts.pass ?? connect_opts.auth_token ?? ""))
         if (Either.isLeft(granted)) return granted
         const { owner } = granted.right
         if (census.countOf(owner, nowMs) >= perOwnerMax) return Either.left(`has ${perOwnerMax} connections already`)
@@ -119,7 +119,7 @@ const watching = (nc: NatsConnection) =>
   })
 
 /** Asks every server for the connections of our users, and ends those that must not stay. */
-const looking = (nc: NatsConnection, door: Door, census: Census, { pageMax, soon }: Looks) =>
+const looking = (nc: NatsConnection, admission: Admission, census: Census, { pageMax, soon }: Looks) =>
   Effect.gen(function* () {
     const inbox = createInbox("_INBOX_callout")
     const pages = yield* Mailbox.make<typeof Page.Type>({ capacity: pagesMax, strategy: "sliding" })
@@ -138,12 +138,12 @@ const looking = (nc: NatsConnection, door: Door, census: Census, { pageMax, soon
         if (connections.length > 0 && offset + connections.length < total) ask(server.id, offset + connections.length)
         const parts = connections.map(({ authorized_user }) => partsOf(authorized_user ?? ""))
         const held = parts.flatMap(({ given, login }) => {
-          const owner = door.ownerOf(given)
+          const owner = admission.ownerOf(given)
           return owner === undefined ? [] : [{ owner, login }]
         })
         census.page(server.id, offset === 0, held, yield* SteadyTime.nowMs)
         Metrics.natsUsers(census.total)
-        const ended = yield* door.ended(new Set(parts.map(({ given }) => given)))
+        const ended = yield* admission.ended(new Set(parts.map(({ given }) => given)))
         for (const [nth, { cid }] of connections.entries()) {
           if (!ended.has(parts[nth]?.given ?? "")) continue
           nc.publish(`$SYS.REQ.SERVER.${server.id}.KICK`, JSON.stringify({ cid }), { reply: createInbox("_INBOX_callout") })
@@ -166,7 +166,7 @@ const looking = (nc: NatsConnection, door: Door, census: Census, { pageMax, soon
  * Answers NATS' logins of owners as long as its scope lives, on a connection of its own. Nothing waits for it: while it is away, the
  * server refuses new logins of owners and keeps the connections that it has.
  */
-export const serve = (door: Door, looks: Looks) =>
+export const serve = (admission: Admission, looks: Looks) =>
   Effect.gen(function* () {
     const configured = yield* settings
     if (Option.isNone(configured))
@@ -180,6 +180,8 @@ export const serve = (door: Door, looks: Looks) =>
       Effect.retry(Schedule.spaced(connectEvery))
     )
     yield* Effect.flatMap(connected, (nc) =>
-      Effect.all([answering(nc, door, census, configured.value), looking(nc, door, census, looks), watching(nc)], { discard: true })
+      Effect.all([answering(nc, admission, census, configured.value), looking(nc, admission, census, looks), watching(nc)], {
+        discard: true
+      })
     ).pipe(Effect.forkScoped)
   })

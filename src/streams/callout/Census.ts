@@ -1,4 +1,4 @@
-/** The name of a connection at the server: the name that the door gave it, and the id of its login. */
+/** The name of a connection at the server: the name that `Admission.admit` gave, and the id of its login. */
 export const nameOf = (given: string, login: string): string => `${given}#${login}`
 const form = /^(.*)#([0-9a-f]{8})$/
 /** The parts of such a name. A connection that an earlier version admitted has no login. */

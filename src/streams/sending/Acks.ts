@@ -1,5 +1,6 @@
 import type { Msg, NatsConnection } from "nats"
 import type { Unstored } from "../keep/Unstored.ts"
+import * as ServerErrors from "../ServerErrors.ts"
 import * as Headers from "./Headers.ts"
 import * as Wire from "./Wire.ts"
 
@@ -31,9 +32,6 @@ interface Open<E> {
 const checkEveryMs = 250
 const toText = new TextDecoder()
 const noBytes = new Uint8Array(0)
-
-/** The server's numbers for a store that takes nothing: no resources, no memory, no disk, not enabled, or a write that failed. */
-const storeCodes: ReadonlySet<unknown> = new Set([10_023, 10_028, 10_039, 10_047, 10_076, 10_077])
 
 /** The bytes at the start of every acknowledgement, and those after the stream's name. */
 const before = new TextEncoder().encode('{"stream":"')
@@ -91,7 +89,9 @@ const answerOf = (msg: Msg): Ack | Error => {
 const refusalIn = (answer: Ack | Error, msg: Msg): string | null => {
   if (!(answer instanceof Error)) return null
   if ((msg.headers?.code ?? 0) !== 0) return answer.message
-  return "api_error" in answer && storeCodes.has((answer.api_error as { readonly err_code?: unknown }).err_code) ? answer.message : null
+  return "api_error" in answer && ServerErrors.storeFailures.has((answer.api_error as { readonly err_code?: unknown }).err_code)
+    ? answer.message
+    : null
 }
 export const storeRefusal = (msg: Msg): string | null => refusalIn(answerOf(msg), msg)
 

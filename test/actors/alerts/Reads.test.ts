@@ -7,14 +7,10 @@ import * as Money from "../../../src/domain/Money.ts"
 import type * as StrategyMessage from "../../../src/domain/strategy/StrategyMessage.ts"
 import { AlertRepo } from "../../../src/store/alerts/AlertRepo.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
-import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { fresh } from "../../store/Stores.ts"
-import { backend, settings as natsSettings, Server, until } from "../../streams/Nats.ts"
+import { backend, streams, until } from "../../streams/Nats.ts"
 
-const streams = Layer.unwrapEffect(
-  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(natsSettings(server)))))
-)
 const World = Layer.mergeAll(fresh(), streams).pipe(Layer.provideMerge(backend))
 
 const owner = "u1"

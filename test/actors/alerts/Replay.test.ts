@@ -16,7 +16,6 @@ import * as UnderlyingDecider from "../../../src/domain/underlying/UnderlyingDec
 import { AlertRepo } from "../../../src/store/alerts/AlertRepo.ts"
 import { InstrumentRegistry } from "../../../src/store/instruments/InstrumentRegistry.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
-import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import * as Deciding from "../../domain/Deciding.ts"
 import { anIndex, anInstrument } from "../../domain/market/AnInstrument.ts"
@@ -33,11 +32,8 @@ import {
   startMs
 } from "../../domain/record/Recorder.ts"
 import { fresh } from "../../store/Stores.ts"
-import { backend, settings as natsSettings, Server, until } from "../../streams/Nats.ts"
+import { backend, streams, until } from "../../streams/Nats.ts"
 
-const streams = Layer.unwrapEffect(
-  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(natsSettings(server)))))
-)
 const World = Layer.mergeAll(fresh(), streams).pipe(Layer.provideMerge(backend))
 
 const underlying = { exchange: "NSE", name: "NIFTY" }

@@ -10,16 +10,12 @@ import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
 import { AlertRepo } from "../../../src/store/alerts/AlertRepo.ts"
 import { InstrumentRegistry } from "../../../src/store/instruments/InstrumentRegistry.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
-import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import * as Packets from "../../domain/market/Packets.ts"
 import { fresh } from "../../store/Stores.ts"
-import { backend, settings as natsSettings, Server, until } from "../../streams/Nats.ts"
+import { backend, streams, until } from "../../streams/Nats.ts"
 
-const streams = Layer.unwrapEffect(
-  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(natsSettings(server)))))
-)
 const inputs = Object.keys(readings).length
 const World = Layer.mergeAll(fresh(), streams).pipe(Layer.provideMerge(backend))
 

@@ -78,7 +78,7 @@ describe("webhooks", () => {
     })
   )
 
-  it("networks: only public addresses, and the named ones", () => {
+  it("only public addresses and those of the named networks may be reached", () => {
     const none = Networks.make([])
     const closed = ["10.1.2.3", "100.64.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "224.0.0.1", "255.255.255.255"]
     for (const address of [

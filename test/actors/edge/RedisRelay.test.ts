@@ -86,9 +86,9 @@ describe("Redis relay", () => {
         yield* until("three dead letters", () => Effect.map(letters, (all) => all.length === 3))
         assert.deepStrictEqual(heard, ["first", "second", "of the successor", "last"])
         assert.deepStrictEqual(yield* letters, [
-          ["its process was replaced: epoch 3, and 7 has published", subject],
+          ["epoch 3 belongs to a replaced process; epoch 7 has already published", subject],
           ["an output of input 101 came before, this one is of 100", subject],
-          ["its process was replaced: epoch 7, and 8 has published", subject]
+          ["epoch 7 belongs to a replaced process; epoch 8 has already published", subject]
         ])
       }).pipe(Effect.scoped, Effect.provide(live)),
     60_000

@@ -144,7 +144,7 @@ describe("CandleWriter", () => {
         )
         assert.deepStrictEqual(reasons, [
           "an output of input 101 came before, this one is of 100",
-          "its process was replaced: epoch 3, and 7 has published"
+          "epoch 3 belongs to a replaced process; epoch 7 has already published"
         ])
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(saveUnless(() => false, written)))))
     },

@@ -8,6 +8,7 @@ import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as Simulator from "../../../src/simulator/Simulator.ts"
 import { eventually } from "../../broker/KiteServer.ts"
 import { first, login } from "../../simulator/SimulatorWorld.ts"
+import { heldLease } from "../HeldLease.ts"
 
 const account = "a"
 /** How far the clock moves while both underlyings tick. It is shorter than a pause that would interrupt a steady stream. */
@@ -49,8 +50,7 @@ describe("An underlying that stops on a connection whose other instruments tick"
           },
           stats: () => ({ frames: 0, packets: 0, resent: 0, dropped: 0, open: 0, pressure: "HEALTHY" as const, lagMs: 0, bufferedBytes: 0 })
         }
-        const lease = { epoch: 1, isHeld: () => true }
-        const session = TickerSession.make({ account, source: "simulator", incarnation: 1, epoch: 1, lease, failure: null })
+        const session = TickerSession.make({ account, source: "simulator", incarnation: 1, epoch: 1, lease: heldLease, failure: null })
         const instrument = (underlying: string) => (token: number) =>
           ({ instrument_token: token, mode: "full", exchange: "NSE", underlying }) as const
         const instruments = [...nifty.map(instrument("NIFTY")), ...bankNifty.map(instrument("BANKNIFTY"))]

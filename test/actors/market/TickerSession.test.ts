@@ -22,6 +22,7 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as Packets from "../../domain/market/Packets.ts"
 import { valueOf } from "../../metrics/Counted.ts"
+import { heldLease } from "../HeldLease.ts"
 
 describe("TickerSession", () => {
   const identity = {
@@ -29,7 +30,7 @@ describe("TickerSession", () => {
     source: "kite",
     incarnation: 1,
     epoch: 1,
-    lease: { epoch: 1, isHeld: () => true },
+    lease: heldLease,
     failure: null
   } as const
   it("after a failed attempt the ticker is failed until a connection is open, also after a restart; a lost connection is connecting", () => {

@@ -21,6 +21,7 @@ import { JetStream } from "../../../src/streams/JetStream.ts"
 import { MarketClock } from "../../../src/streams/MarketClock.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { config, fresh } from "../../store/Stores.ts"
+import { heldLease } from "../HeldLease.ts"
 
 const noStreams = Layer.succeed(JetStream, {} as JetStream)
 /** An empty database, and the services of an executor beside it. Market time is the test's clock. */
@@ -81,7 +82,7 @@ export const world = Effect.gen(function* () {
     breakerLimits: Breaker.defaults,
     account: "a1",
     mode: "live",
-    lease: { epoch: 1, isHeld: () => true },
+    lease: heldLease,
     orders: venue,
     book: yield* BookReading.make(venue),
     triggers: yield* BookReading.makeTriggers(venue),

@@ -6,16 +6,12 @@ import * as Keyframe from "../../../src/domain/record/Keyframe.ts"
 import type * as RecordInput from "../../../src/domain/record/RecordInput.ts"
 import { FrameFeed } from "../../../src/streams/FrameFeed.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
-import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { futureToken, Recorder, startMs } from "../../domain/record/Recorder.ts"
-import { backend, Server, settings, until } from "../../streams/Nats.ts"
+import { backend, streams, until } from "../../streams/Nats.ts"
 import * as BrokerStub from "../market/BrokerStub.ts"
 
 const underlying = { exchange: "NSE", underlying: "NIFTY" }
-const streams = Layer.unwrapEffect(
-  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
-)
 const World = Layer.mergeAll(
   FrameFeed.Default,
   BrokerStub.layer({}, () => startMs)

@@ -32,7 +32,7 @@ const world = Effect.gen(function* () {
 })
 
 describe("The broker's limits of orders", () => {
-  it.effect("the gate's count serves one turn, and is read again after an attempt of another turn", () =>
+  it.effect("the gate's count of orders holds for one turn, and is read again once another turn has saved an attempt", () =>
     Effect.gen(function* () {
       const { attempt, attempts, budget, counted, reads } = yield* world
       const deadlineAtMs = startMs + 60_000

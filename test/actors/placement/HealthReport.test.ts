@@ -5,17 +5,12 @@ import * as Placement from "../../../src/actors/placement/Placement.ts"
 import type { ProcessHealth } from "../../../src/domain/accounts/ProcessHealth.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as FramePublisher from "../../../src/streams/FramePublisher.ts"
-import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
-import { another, backend, Server, settings, until } from "../../streams/Nats.ts"
+import { another, backend, Server, streams, until } from "../../streams/Nats.ts"
 import { stoppedClock } from "../../streams/StoppedClock.ts"
 
 const subject = Subjects.Frame.at({ exchange: "NFO", underlying: "U1" })
 const roomBytes = 4 * 1_024 * 1_024
-
-const streams = Layer.unwrapEffect(
-  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
-)
 
 /** All reports that a listener hears on `sys.health.<process>`. */
 const heard = Effect.gen(function* () {

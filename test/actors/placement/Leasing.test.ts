@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Cause, Clock, Duration, Effect, Exit, Layer } from "effect"
 import { vi } from "vitest"
 import * as MachineClocks from "../../../src/actors/placement/MachineClocks.ts"
+import { freePort } from "../../FreePort.ts"
 import { until } from "../../streams/Nats.ts"
 import { type NatsServer, natsServer } from "../../TestBackends.ts"
-import { begin, freePort, noValue, sorted } from "../placement/Process.ts"
+import { begin, noValue, sorted } from "../placement/Process.ts"
 
 /** For tests that do not wait for a lease to end: a frozen machine must not end one. */
 const ttl = "20 seconds"

@@ -1,4 +1,3 @@
-import { createServer } from "node:net"
 import { ConfigProvider, Effect, Exit, Layer, Logger, Scope } from "effect"
 import * as ActorGroups from "../../../src/actors/placement/ActorGroups.ts"
 import * as Placement from "../../../src/actors/placement/Placement.ts"
@@ -8,17 +7,6 @@ import { Leases, type NotHeld } from "../../../src/actors/runtime/Leases.ts"
 import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as KeyValue from "../../../src/streams/KeyValue.ts"
 import type { NatsServer } from "../../TestBackends.ts"
-
-/** A port without a listener. */
-export const freePort = Effect.promise(
-  () =>
-    new Promise<number>((resolve) => {
-      const server = createServer().listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 1))
-      })
-    })
-)
 
 export interface Process {
   /** Starts and stops of actors by key, in order. */

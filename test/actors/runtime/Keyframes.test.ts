@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Either, Layer, Logger, Option } from "effect"
 import type { Published } from "../../../src/actors/runtime/Board.ts"
-import { Leases } from "../../../src/actors/runtime/Leases.ts"
 import { RecordActor } from "../../../src/actors/runtime/RecordActor.ts"
 import type { Setup } from "../../../src/actors/runtime/Setup.ts"
 import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
@@ -11,7 +10,7 @@ import type * as StrategyMessage from "../../../src/domain/strategy/StrategyMess
 import { FrameFeed } from "../../../src/streams/FrameFeed.ts"
 import * as FramePublisher from "../../../src/streams/FramePublisher.ts"
 import { JetStream, type Message } from "../../../src/streams/JetStream.ts"
-import * as Keyframes from "../../../src/streams/Keyframes.ts"
+import * as KeyframeReads from "../../../src/streams/KeyframeReads.ts"
 import * as OrderedRead from "../../../src/streams/OrderedRead.ts"
 import * as Record from "../../../src/streams/Record.ts"
 import { Snapshots } from "../../../src/streams/Snapshots.ts"
@@ -21,6 +20,7 @@ import * as Deciding from "../../domain/Deciding.ts"
 import * as Packets from "../../domain/market/Packets.ts"
 import { chain, leg, option, settings, spot, startMs } from "../../domain/record/Recorder.ts"
 import { backend, until } from "../../streams/Nats.ts"
+import { heldLeases } from "../HeldLease.ts"
 
 const names = { exchange: "NSE", underlying: "NIFTY" }
 const frames = Subjects.Frame.at(names)
@@ -35,13 +35,12 @@ const clockEveryMs = 100
 /** Market time that a start may fold. */
 const foldedMsMax = 70_000
 
-const held = Layer.succeed(Leases, { of: () => Effect.succeed({ epoch: 1, isHeld: () => true }) })
 /** The records of these tests have their own market time, as a recording has. */
 const recordedFeed = FrameFeed.Default.pipe(
   Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["MARKET_CLOCK", "feed"]]))))
 )
 const live = RecordActor.Default.pipe(
-  Layer.provideMerge(Layer.mergeAll(recordedFeed, Snapshots.Default, held)),
+  Layer.provideMerge(Layer.mergeAll(recordedFeed, Snapshots.Default, heldLeases)),
   Layer.provide(Streams.layer),
   Layer.provideMerge(backend),
   Layer.provide(Logger.remove(Logger.defaultLogger))
@@ -337,15 +336,16 @@ describe("keyframes in the record", () => {
         const { lastSeq } = yield* info(Record.stream)
         const place = Option.getOrThrow(yield* at(Record.stream, lastSeq))
         for (let hour = 1; hour <= 3; hour++) yield* one.run(startMs + hour * 3_600_000, startMs + hour * 3_600_000 + 60_000)
-        const timeOf = (found: Effect.Effect.Success<ReturnType<typeof Keyframes.newest>>) => found.map((one) => one.header("Tarang-Key"))
-        const past = yield* Keyframes.before([names], { seq: lastSeq, storedMs: place.timeMs })
-        const now = yield* Keyframes.newest([names])
+        const timeOf = (found: Effect.Effect.Success<ReturnType<typeof KeyframeReads.newest>>) =>
+          found.map((one) => one.header("Tarang-Key"))
+        const past = yield* KeyframeReads.before([names], { seq: lastSeq, storedMs: place.timeMs })
+        const now = yield* KeyframeReads.newest([names])
         assert.strictEqual(past.length, 1)
         const minute = Math.floor(startMs / 60_000) * 60_000
         assert.deepStrictEqual(timeOf(past), [String(minute + 178_000)])
         assert.isAbove(Number(timeOf(now)[0]), startMs + 3_600_000, "a silent list is written again each hour")
         assert.isAbove(now[0]?.seq ?? 0, past[0]?.seq ?? 0)
-        assert.isTrue(Option.isNone(yield* Keyframes.foldFrom(now, Number.MAX_SAFE_INTEGER)), "nothing but clocks follows")
+        assert.isTrue(Option.isNone(yield* KeyframeReads.foldFrom(now, Number.MAX_SAFE_INTEGER)), "nothing but clocks follows")
       }).pipe(Effect.scoped, Effect.provide(live)),
     300_000
   )

@@ -6,10 +6,10 @@ import { OutputGuard } from "../../../src/domain/record/OutputGuard.ts"
 import * as OutputPlace from "../../../src/domain/record/OutputPlace.ts"
 import { JetStream, type Message } from "../../../src/streams/JetStream.ts"
 import * as OrderedRead from "../../../src/streams/OrderedRead.ts"
-import * as Streams from "../../../src/streams/Streams.ts"
 import { valueOf } from "../../metrics/Counted.ts"
-import { backend, bytes, collect, messages, range, Server, settings, text, until } from "../../streams/Nats.ts"
+import { backend, bytes, collect, messages, range, Server, streams, text, until } from "../../streams/Nats.ts"
 import type { NatsServer } from "../../TestBackends.ts"
+import { heldLease } from "../HeldLease.ts"
 
 const stream = "SYS"
 /** Each test has its own subjects, because the server remembers message ids. */
@@ -28,11 +28,6 @@ const brief = (seq: number, name: string) => {
   const { message } = output(seq, name)
   return { seq, message: { ...message, isShortLived: true } }
 }
-const held = { epoch: 1, isHeld: () => true }
-
-const streams = Layer.unwrapEffect(
-  Effect.map(Server, (server) => Streams.layer.pipe(Layer.provide(Layer.setConfigProvider(settings(server)))))
-)
 
 /** A publisher, and the messages that the stream holds from it. */
 const publishing = Effect.gen(function* () {
@@ -56,7 +51,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
   it.scoped("publishes each subject's messages in order, and a message that covers another subject after that subject's messages", () =>
     Effect.gen(function* () {
       const { publish, stored, lastSeq } = yield* publishing
-      const board = Board.make("a", held, 1)
+      const board = Board.make("a", heldLease, 1)
       const outputs = range(1, 40).flatMap((seq) => [output(seq, `s${seq % 30}`), output(seq, "delta"), output(seq, "delta", "second")])
       const outcome = yield* publish(board, [...outputs, output(40, "chain", "covers", "delta")])
       assert.deepStrictEqual(outcome, { published: 121, silenced: 0, unfit: [] })
@@ -76,8 +71,8 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
     Effect.gen(function* () {
       const { publish, stored } = yield* publishing
       const of = (seq: number) => brief(seq, "brief")
-      yield* publish(Board.make("a", held, 1), [of(1), of(2), output(2, "lasting")])
-      const again = yield* publish(Board.make("a", held, 1), [of(1), of(2), of(3)])
+      yield* publish(Board.make("a", heldLease, 1), [of(1), of(2), output(2, "lasting")])
+      const again = yield* publish(Board.make("a", heldLease, 1), [of(1), of(2), of(3)])
       assert.deepInclude(again, { published: 1, silenced: 2 })
       const found = yield* stored
       const idOf = ({ header }: Message) => header("Nats-Msg-Id")
@@ -93,7 +88,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
     Effect.gen(function* () {
       const { publish, stored } = yield* publishing
       const server = yield* Server
-      const board = Board.make("a", held, 1)
+      const board = Board.make("a", heldLease, 1)
       const batch = (seq: number) => range(1, 600).map((n) => brief(seq, `n${n}`))
       assert.deepStrictEqual(yield* publish(board, batch(1)), { published: 600, silenced: 0, unfit: [] })
       assert.deepStrictEqual(
@@ -115,10 +110,10 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
     Effect.gen(function* () {
       const { publish, stored } = yield* publishing
       const bad = { ...brief(1, "bad"), message: { ...brief(1, "bad").message, encode: () => new Uint8Array(2 ** 21) } }
-      const outcome = yield* publish(Board.make("a", held, 1), [brief(1, "a"), bad, brief(1, "b")])
+      const outcome = yield* publish(Board.make("a", heldLease, 1), [brief(1, "a"), bad, brief(1, "b")])
       assert.deepStrictEqual([outcome.published, outcome.unfit.map(({ subject }) => subject)], [2, [at("bad")]])
       assert.deepStrictEqual((yield* stored).map(text), ["a1", "b1"])
-      const alone = yield* publish(Board.make("a", held, 1), [bad])
+      const alone = yield* publish(Board.make("a", heldLease, 1), [bad])
       assert.deepStrictEqual([alone.published, alone.unfit.length], [0, 1])
     })
   )
@@ -129,7 +124,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
       const throwing = () => {
         throw new Error("no such number")
       }
-      const outcome = yield* publish(Board.make("a", held, 1), [
+      const outcome = yield* publish(Board.make("a", heldLease, 1), [
         output(1, "a"),
         output(2, "a", throwing),
         output(3, "b", () => new Uint8Array(jetStream.payloadMax())),
@@ -156,15 +151,15 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
     Effect.gen(function* () {
       const { publish, stored, jetStream } = yield* publishing
       const outputs = [output(1, "a"), output(1, "a", "1b"), output(2, "a"), output(1, "b")]
-      yield* publish(Board.make("a", held, 1), outputs.slice(0, 2))
+      yield* publish(Board.make("a", heldLease, 1), outputs.slice(0, 2))
       // A third run of the same record looks up the subjects that it needs. A run of another record ignores what it finds.
-      assert.deepInclude(yield* publish(Board.make("a", held, 1), outputs), { published: 2, silenced: 2 })
+      assert.deepInclude(yield* publish(Board.make("a", heldLease, 1), outputs), { published: 2, silenced: 2 })
       assert.deepStrictEqual(texts(yield* stored, "a"), ["a1", "1b", "a2"])
-      const noted = Board.make("a", held, 1)
+      const noted = Board.make("a", heldLease, 1)
       for (const message of yield* stored) Board.note(noted, message)
       noted.wholeStreams.add("SYS")
       assert.deepInclude(yield* publish(noted, [...outputs, output(3, "c")]), { published: 1, silenced: 4 })
-      assert.deepInclude(yield* publish(Board.make("a", held, 2), [output(1, "a", "another record")]), { published: 1, silenced: 0 })
+      assert.deepInclude(yield* publish(Board.make("a", heldLease, 2), [output(1, "a", "another record")]), { published: 1, silenced: 0 })
       assert.strictEqual((yield* jetStream.info(stream)).lastSeq, (yield* stored).at(-1)?.seq)
     })
   )
@@ -172,8 +167,8 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
   it.scoped("BE-ISO-02 outputs carry the epoch; a late output of a replaced process is refused and does not replace its successor's", () =>
     Effect.gen(function* () {
       const { publish, stored } = yield* publishing
-      const replaced = Board.make("a", held, 1)
-      const successor = Board.make("a", { ...held, epoch: 5 }, 1)
+      const replaced = Board.make("a", heldLease, 1)
+      const successor = Board.make("a", { ...heldLease, epoch: 5 }, 1)
       yield* publish(replaced, [output(1, "a")])
       yield* publish(successor, [output(2, "a")])
       // It was frozen between its check of the lease and its write to the socket.
@@ -192,8 +187,8 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
   it.scoped("a process whose epoch is smaller than the published one, because epochs were lost, continues above it", () =>
     Effect.gen(function* () {
       const { publish, stored } = yield* publishing
-      yield* publish(Board.make("a", { ...held, epoch: 900 }, 1), [output(1, "a")])
-      yield* publish(Board.make("a", held, 1), [output(2, "a")])
+      yield* publish(Board.make("a", { ...heldLease, epoch: 900 }, 1), [output(1, "a")])
+      yield* publish(Board.make("a", heldLease, 1), [output(2, "a")])
       const guard = new OutputGuard()
       const found = yield* stored
       assert.deepStrictEqual(
@@ -229,13 +224,13 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
       Effect.gen(function* () {
         const { publish, stored } = yield* publishing
         const server = yield* Server
-        yield* publish(Board.make("waiting", held, 1), [output(1, "a")])
+        yield* publish(Board.make("waiting", heldLease, 1), [output(1, "a")])
         const triedAgain = () => valueOf("nats_tried_again_total", { actor: "waiting" })
         const triedBefore = triedAgain()
         const [begin, end] = away(server)
         yield* Effect.promise(() => begin)
         // The subject's newest message must be looked up: this run does not know it.
-        const sending = yield* Effect.fork(publish(Board.make("waiting", held, 1), [output(1, "a"), output(2, "a"), brief(2, "b")]))
+        const sending = yield* Effect.fork(publish(Board.make("waiting", heldLease, 1), [output(1, "a"), output(2, "a"), brief(2, "b")]))
         // The first look-up has reached its time limit.
         yield* until("it is tried again", () => triedAgain() > triedBefore)
         yield* Effect.promise(end)
@@ -251,7 +246,7 @@ layer(Layer.provideMerge(streams, backend), { excludeTestServices: true })("Outp
       const { publish, stored } = yield* publishing
       const server = yield* Server
       const names = ["a", "b", "c"]
-      const board = Board.make("a", held, 1)
+      const board = Board.make("a", heldLease, 1)
       const batch = (from: number) =>
         publish(
           board,

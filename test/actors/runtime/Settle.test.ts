@@ -10,6 +10,7 @@ import type { JetStream } from "../../../src/streams/JetStream.ts"
 import type { Snapshots } from "../../../src/streams/Snapshots.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { Recorder, spotToken, startMs } from "../../domain/record/Recorder.ts"
+import { heldLease } from "../HeldLease.ts"
 
 type Count = { inputs: number }
 /** An actor that only counts, so that nothing but its snapshots reaches NATS. */
@@ -31,7 +32,7 @@ const longMs = 301_000
 
 const runOf = (run: Partial<Fold.Run<Count>> = {}): Fold.Run<Count> => ({
   key: setup.key,
-  board: Board.make(setup.key, { epoch: 1, isHeld: () => true }, 1),
+  board: Board.make(setup.key, heldLease, 1),
   state: { inputs: 0 },
   seq: 0,
   silentUntilSeq: 0,
@@ -96,7 +97,7 @@ describe("Snapshots", () => {
     })
   )
 
-  it.effect("a restored state that has folded nothing is not written, and at the end of a run the last clocks are", () =>
+  it.effect("a restored state that has folded nothing is not written; at the end of a run a state that folded only clocks is", () =>
     Effect.gen(function* () {
       const run = runOf({ seq: 40, savedSeq: 40, savedAtMs: performance.now(), isChanged: false })
       const { batch, save, written } = actor(run)

@@ -1,6 +1,5 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Logger, Option } from "effect"
-import { Leases } from "../../../src/actors/runtime/Leases.ts"
 import { RecordActor } from "../../../src/actors/runtime/RecordActor.ts"
 import * as M2mActor from "../../../src/actors/strategies/M2mActor.ts"
 import * as ClockFrame from "../../../src/domain/record/ClockFrame.ts"
@@ -15,12 +14,12 @@ import * as Subjects from "../../../src/streams/Subjects.ts"
 import { supervise } from "../../../src/streams/Supervisor.ts"
 import { leg, spot, startMs } from "../../domain/record/Recorder.ts"
 import { backend, bytes, Server, settings, until } from "../../streams/Nats.ts"
+import { heldLeases } from "../HeldLease.ts"
 
-const leases = Layer.succeed(Leases, { of: () => Effect.succeed({ epoch: 1, isHeld: () => true }) })
 const live = Layer.unwrapEffect(
   Effect.map(Server, (server) =>
     Layer.merge(RecordActor.Default, RuleBook.Default).pipe(
-      Layer.provide([FrameFeed.Default, Snapshots.Default, leases]),
+      Layer.provide([FrameFeed.Default, Snapshots.Default, heldLeases]),
       Layer.provide(Streams.layer),
       Layer.provide(Logger.remove(Logger.defaultLogger)),
       Layer.provideMerge(Layer.setConfigProvider(settings(server)))

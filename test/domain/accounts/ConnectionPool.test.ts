@@ -141,7 +141,7 @@ describe("ConnectionPool", () => {
     assert.deepStrictEqual(pool.recorded(), [10, 1])
   })
 
-  it("a token that is unsubscribed before its message left answers its change", () => {
+  it("a change is complete when its tokens are unsubscribed before their message was sent", () => {
     const pool = story()
     pool.stuck.add(1)
     const ask = pool.change(range(1, 2))

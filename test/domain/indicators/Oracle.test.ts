@@ -114,7 +114,7 @@ describe("Indicators against trading-signals", () => {
       assert.isAtLeast(agree(one, goldenBars), 50)
     })
   }
-  it.prop("BE-SVC-03 the same on any market that moves", [FastCheck.constantFrom(...compared), movingBars], ([one, bars]) => {
+  it.prop("BE-SVC-03 both agree on any market that moves", [FastCheck.constantFrom(...compared), movingBars], ([one, bars]) => {
     assert.isAtLeast(agree(one, bars), 20)
   })
 })

@@ -89,7 +89,7 @@ describe("Series", () => {
     }
   )
 
-  it("windows are one run, days or months with another origin another run", () => {
+  it("a window of bars needs one run; sums that begin again with a day or a month need a run for each", () => {
     const whole = bars("2026-07-30", 4, 60)
     const runs = (text: string) => Series.segments(ready(text), whole, 7, whole.length, 60, sessionMinutes)
     assert.deepStrictEqual(runs("sma"), [{ from: 0, at: 7, end: 28 }])

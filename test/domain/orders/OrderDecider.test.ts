@@ -291,7 +291,7 @@ describe("an order's task", () => {
     assert.deepStrictEqual(given(limit, ...retrying).task.error, { type: "InputException", message: "InputException" })
   })
 
-  it("gives no other outputs than those that its state asks for", () => {
+  it("gives only the outputs that its state calls for", () => {
     const outputs = (...inputs: ReadonlyArray<OrderDecider.Input>) => given(limit, ...inputs).outputs
     const sent = outputs(wake(0))
     assert.deepStrictEqual(outputs(wake(0), answered(10, lost)), [...sent, Output.ReadBook({ atMs: 10 })])
@@ -319,7 +319,7 @@ describe("an order's task", () => {
     assert.deepStrictEqual(given(resend, ...again, book(50_000)).task, given(resend, ...again).task)
   })
 
-  it("is not sent again at its deadline, and only unknown outcomes count against the number of times that it is", () => {
+  it("is not sent again at its deadline, and only unknown outcomes count towards the limit of repeated sends", () => {
     const sentAgain = (deadlineAtMs: number) => given({ ...resend, deadlineAtMs }, wake(0), answered(10, lost), book(40_000)).task.status
     assert.deepStrictEqual([40_005, 40_006].map(sentAgain), ["UNKNOWN", "RETRYING"])
     const fences = [1, 2, 3, 4].flatMap((attempt) => [wake(attempt), Input.Fenced({ nowMs: attempt, epoch: 1, attempt })])

@@ -21,7 +21,7 @@ describe("OutputGuard", () => {
   it("refuses an output of an older epoch, also a later one, and goes on with the newer epoch", () => {
     const [first, late, next] = answers("9 5 0 7", "9 6 0 3", "9 6 0 7")
     assert.deepStrictEqual([first, next], ["", ""])
-    assert.match(late ?? "", /^its process was replaced: epoch 3, and 7 has published$/)
+    assert.match(late ?? "", /^epoch 3 belongs to a replaced process; epoch 7 has already published$/)
   })
 
   it("refuses an output that was published before", () => {
@@ -37,7 +37,7 @@ describe("OutputGuard", () => {
     for (const one of [...all, ...all]) assert.isUndefined(guard.refusal(one))
   })
 
-  it("takes a header of three numbers for epoch 0, no header for no output, and refuses any other text", () => {
+  it("reads a header of three numbers as epoch 0, accepts a message without the header, and refuses any other text", () => {
     assert.deepStrictEqual(answers("9 5 0", "9 6 0 1", "", "9 7 0 1"), ["", "", "", ""])
     assert.match(answers("9 5 0 1", "9 6 0")[1] ?? "", /epoch 0/)
     for (const text of ["x", "1 2", "1 2 3 4 5", "1 -2 3 4", "1 2 3 4e9"]) assert.match(answers(text)[0] ?? "", /header is not ours/, text)

@@ -48,7 +48,7 @@ describe("hours", () => {
     assert.isTrue(trades("MCX_NON_AGRI", "2026-10-20"))
   })
 
-  it("the published switches of the commodity season agree with the rule", () => {
+  it("the published dates of the commodities' summer and winter hours agree with the rule", () => {
     for (const { from, season } of shipped.documents.sessions.seasons) {
       const noRows = { ...shipped.hours, seasons: [] }
       assert.strictEqual(Hours.season(noRows, Day.ofIso(from)), season, from)

@@ -7,7 +7,7 @@ const post = (body: object, as = "u1", role?: string) => ask("/backfills", { met
 const cancel = (id: number, as: string, role?: string) => ask(`/backfills/${id}`, { method: "DELETE", as, ...(role && { role }) })
 
 layer(world(), { excludeTestServices: true })("/backfills", (it) => {
-  it.effect("takes named instruments, lists them in their order, and everybody sees how far they are", () =>
+  it.effect("takes named instruments, lists them in their order, and shows everybody their progress", () =>
     Effect.gen(function* () {
       yield* ready
       const made = yield* post({ ...span, symbols: ["nifty", "INFY", "NSE:INFY"] })
@@ -43,7 +43,7 @@ layer(world(), { excludeTestServices: true })("/backfills", (it) => {
     })
   )
 
-  it.effect("only its creator or an administrator cancels one, once", () =>
+  it.effect("only its creator or an administrator cancels a backfill, and only once", () =>
     Effect.gen(function* () {
       yield* ready
       const { backfill_id: id } = (yield* post({ ...span, symbols: ["INFY"] }, "owner")).body

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { ask, near, world } from "../GatewayWorld.ts"
 
 layer(world(), { excludeTestServices: true })("Calendar", (it) => {
-  it.effect("BE-SVC-04 hours of a day by its date, a special session, a holiday and an unpublished day", () =>
+  it.effect("BE-SVC-04 answers the hours of an ordinary day, a special session, a holiday and an unpublished day", () =>
     Effect.gen(function* () {
       const session = (exchange: string, date: string) =>
         Effect.map(ask(`/calendar/hours?exchange=${exchange}&date=${date}`), ({ body }) => body.session?.closes_at ?? null)

@@ -287,7 +287,7 @@ layer(world(patient), { excludeTestServices: true })("Exports", (it) => {
     })
   )
 
-  it.effect("nothing stored is a file without rows; what is wrong with a request gets its status before the file begins", () =>
+  it.effect("without stored data the file has no rows; a wrong request gets its status before the file begins", () =>
     Effect.gen(function* () {
       const empty = yield* file("/exports/strikes.parquet?symbol=NIFTY&expiry=2099-12-31")
       assert.deepStrictEqual(yield* Effect.promise(() => read(empty.bytes)), [])

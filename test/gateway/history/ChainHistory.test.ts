@@ -172,7 +172,7 @@ layer(world(patient), { excludeTestServices: true })("Chains over time", (it) =>
     })
   )
 
-  it.effect("nothing stored is an empty series; unknown symbols and expiries are 404, wrong spans and lists 422", () =>
+  it.effect("without stored minutes a series is empty; unknown symbols and expiries are 404, wrong spans and lists 422", () =>
     Effect.gen(function* () {
       const paths = ["strikes/history?strikes=24500&", "moneyness-series?", "premium-decay?", "strike-distribution/history?"]
       for (const path of paths) {

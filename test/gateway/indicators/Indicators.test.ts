@@ -166,7 +166,7 @@ layer(world(), { excludeTestServices: true })("Indicators", (it) => {
     }).pipe(Effect.scoped)
   )
 
-  it.effect("BE-API-03 a request that is wrong names the field, an unknown symbol is 404, and nobody gets nothing", () =>
+  it.effect("BE-API-03 a wrong request names its field, an unknown symbol is 404, and a request without credentials is 401", () =>
     Effect.gen(function* () {
       const fieldsOf = (path: string) =>
         Effect.map(ask(`/indicators/${path}`), ({ status, body }) => [status, ...body.errors.map(({ field }: { field: string }) => field)])

@@ -53,7 +53,7 @@ const setOf = (as: string) =>
 const isMessage = Schema.is(SocketMessages.IndicatorMessage)
 
 layer(world(), { excludeTestServices: true })("Sets of indicators", (it) => {
-  it.scoped("a user's set is counted with the others', and what nobody wants is released", () =>
+  it.scoped("an indicator of several users is wanted once, and is released when the last of them unsubscribes", () =>
     Effect.gen(function* () {
       yield* prepared
       const post = (path: string, as: string, indicators: ReadonlyArray<string>) =>

@@ -90,7 +90,7 @@ describe("The bound of a revocation", () => {
   )
 
   it.scoped(
-    "BE-SEC-03 a revocation whose announcement is lost is found by the next look, and listeners that hold connections are called",
+    "BE-SEC-03 a revocation whose announcement is lost is found by the next read, and listeners that hold connections are called",
     () =>
       Effect.gen(function* () {
         const { changes, isAccepted, revoke, store } = yield* gateway
@@ -108,23 +108,25 @@ describe("The bound of a revocation", () => {
       })
   )
 
-  it.scoped("BE-SEC-03 a gateway that could not look for a second reads the row at each request, and refuses when it cannot", () =>
-    Effect.gen(function* () {
-      const { ask, isAccepted, revoke, store } = yield* gateway
-      assert.isTrue(yield* isAccepted)
-      store.isAway = true
-      yield* TestClock.adjust(StoredKeys.unreadMsMax - 1)
-      assert.isTrue(yield* isAccepted)
-      yield* TestClock.adjust(1)
-      const refused = yield* ask
-      assert.strictEqual(Option.getOrUndefined(Either.getLeft(refused))?._tag, "KeysUnavailable")
-      yield* revoke
-      store.isAway = false
-      assert.isFalse(yield* isAccepted)
-    })
+  it.scoped(
+    "BE-SEC-03 a gateway that could not read revocations for a second reads the key's row at each request, and refuses the key when it cannot",
+    () =>
+      Effect.gen(function* () {
+        const { ask, isAccepted, revoke, store } = yield* gateway
+        assert.isTrue(yield* isAccepted)
+        store.isAway = true
+        yield* TestClock.adjust(StoredKeys.unreadMsMax - 1)
+        assert.isTrue(yield* isAccepted)
+        yield* TestClock.adjust(1)
+        const refused = yield* ask
+        assert.strictEqual(Option.getOrUndefined(Either.getLeft(refused))?._tag, "KeysUnavailable")
+        yield* revoke
+        store.isAway = false
+        assert.isFalse(yield* isAccepted)
+      })
   )
 
-  it.scoped("BE-SEC-03 a gateway that could not look for minutes finds a key that was revoked at their beginning", () =>
+  it.scoped("BE-SEC-03 a gateway that could not read revocations for minutes then finds a key that was revoked at the beginning", () =>
     Effect.gen(function* () {
       const { changes, isAccepted, revoke, store } = yield* gateway
       assert.isTrue(yield* isAccepted)

@@ -69,7 +69,7 @@ layer(world(), { excludeTestServices: true })("/mcp", (it) => {
     })
   )
 
-  it.scoped("no credentials open nothing; a key works", () =>
+  it.scoped("a request without credentials is refused; an API key works", () =>
     Effect.gen(function* () {
       yield* ready
       const message = { jsonrpc: "2.0", id: 1, method: "tools/list" }

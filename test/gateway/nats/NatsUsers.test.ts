@@ -14,7 +14,7 @@ const accountId = "acc1"
 const mayRead = (...groups: ReadonlyArray<string>) => ({ mayRead: (group: string) => groups.length === 0 || groups.includes(group) })
 describe("SubjectRights", () => {
   const reader = { owner, accountIds: ["acc1", "a.2"] }
-  plain("BE-SEC-02 an owner gets the market, and of what is owned only the owner's and the accounts'", () => {
+  plain("BE-SEC-02 an owner may read the market, the owner's own subjects and those of the owner's accounts", () => {
     assert.deepStrictEqual(SubjectRights.filtersOf({ ...reader, ...mayRead() }), [
       "md.>",
       "opt.>",
@@ -40,7 +40,7 @@ describe("SubjectRights", () => {
 })
 
 describe("Holder", () => {
-  plain("the name of a connection says whose it is, and no other text does", () => {
+  plain("a connection's owner is read from its name, and from no other text", () => {
     const holder = { owner, role: "viewer", keyId: 12, accounts: Holder.accountsDigest(["b", "a"]) } as const
     assert.deepStrictEqual(Holder.parse(Holder.format(holder)), holder)
     const signedIn = { ...holder, owner: "u%1", keyId: null }

@@ -82,7 +82,7 @@ layer(world({ config: { HTTP_BODY_TIMEOUT: "1 second" } }), { excludeTestService
     })
   )
 
-  it.effect("no body says the same as an empty object", () =>
+  it.effect("a missing body means the same as an empty object", () =>
     Effect.gen(function* () {
       const missing = yield* ask("/strategies", { method: "POST" })
       assert.deepStrictEqual([missing.status, missing.body.errors], [422, [{ field: "name", message: "is missing" }]])

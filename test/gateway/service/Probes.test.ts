@@ -13,7 +13,7 @@ const answer = (prepare: () => void) =>
   })
 
 describe("a probe", () => {
-  it.live("whose answer and whose end came while the process was busy has its answer", () =>
+  it.live("whose answer and whose time limit came while the process was busy counts as answered", () =>
     Effect.gen(function* () {
       for (let round = 0; round < 20; round++)
         assert.strictEqual(
@@ -26,7 +26,7 @@ describe("a probe", () => {
     })
   )
 
-  it.live("without an answer fails when its time is over", () =>
+  it.live("without an answer fails after its time limit", () =>
     Effect.gen(function* () {
       assert.isTrue(Either.isLeft(yield* Effect.either(inTime(Effect.never, "1 milli"))))
     })

@@ -208,7 +208,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
     })
   )
 
-  it.effect("BE-FIN-04 a broker's average price without an end keeps its digits, and its total is whole money", () =>
+  it.effect("BE-FIN-04 a broker's average price with a long fraction keeps its digits, and its total is whole money", () =>
     Effect.gen(function* () {
       yield* market(24_510.35)
       const id = yield* create()
@@ -227,7 +227,7 @@ layer(world(), { excludeTestServices: true })("Fills, P&L, Greeks and payoff of 
     })
   )
 
-  it.effect("averages without an end are rounded only for display: both methods add up to the exact total", () =>
+  it.effect("averages with an endless fraction are rounded only for display: both methods add up to the exact total", () =>
     Effect.gen(function* () {
       yield* market(24_510.35)
       const id = yield* create()

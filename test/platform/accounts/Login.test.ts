@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { readFileSync, statSync, writeFileSync } from "node:fs"
-import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { freePort } from "../../FreePort.ts"
 import { ask, eventually, natsClient, readAll, start, world } from "../PlatformWorld.ts"
 
 const script = join(import.meta.dirname, "../../../scripts/login.mjs")
@@ -45,13 +45,7 @@ const login = (file: string, args: ReadonlyArray<string>, answer: Answer = (redi
   })
 
 /** An address without a listener. */
-const closedAddress = Effect.promise(async () => {
-  const server = createServer()
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return `http://127.0.0.1:${port}`
-})
+const closedAddress = Effect.map(freePort, (port) => `http://127.0.0.1:${port}`)
 
 describe("npm run login", () => {
   it.live(

@@ -71,7 +71,7 @@ describe("NATS away under load", () => {
   }
 
   it.live(
-    "a platform that is stopped while NATS is away says what it leaves, and the next start continues after what was acknowledged",
+    "a platform that is stopped while NATS is away logs what it could not publish, and the next start continues after what was acknowledged",
     () =>
       Effect.gen(function* () {
         const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 12 })

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { proxy } from "../../Proxy.ts"
-import { ask, begin, eventually, natsClient, socket, start, world } from "../PlatformWorld.ts"
+import { ask, begin, eventually, lastSeq, natsClient, socket, start, world } from "../PlatformWorld.ts"
 import { readRecord } from "../record/Record.ts"
 
 const nifty = 256_265
@@ -78,15 +78,14 @@ describe("A network partition while ticks stream", () => {
         const ticks = Effect.sync(() => client.received.filter(({ type }) => type === "tick"))
         yield* eventually("ticks", ticks, (all) => all.length > 20)
         const nc = yield* natsClient(nats, "engine")
-        const lastSeq = Effect.promise(async () => (await (await nc.jetstreamManager()).streams.info("MD_FRAMES")).state.last_seq)
         for (const [how, away, back] of [
           ["cut", door.stop, () => door.start()],
           ["mute", async () => door.freeze(), async () => door.thaw()]
         ] as const) {
           yield* Effect.promise(away)
           yield* eventually(`${how}: it is said`, ask(running, "/health"), ({ body }) => body.reason?.includes("NATS is down"))
-          const seq = yield* lastSeq
-          yield* eventually(`${how}: the record goes on`, lastSeq, (now) => now > seq + 300)
+          const seq = yield* lastSeq(nc)
+          yield* eventually(`${how}: the record goes on`, lastSeq(nc), (now) => now > seq + 300)
           yield* Effect.promise(back)
           const seen = (yield* ticks).length
           yield* eventually(`${how}: ticks go on`, ticks, (all) => all.length > seen + 20 && all.at(-1).seq > seq + 300)

@@ -4,7 +4,7 @@ import { type Cause, Context, Effect, Exit } from "effect"
 import type { NatsConnection } from "nats"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import type { Role } from "../../../src/Platform.ts"
-import { ask, begin, eventually, natsClient, type Socket, socket, world } from "../PlatformWorld.ts"
+import { ask, begin, eventually, lastSeq, natsClient, type Socket, socket, world } from "../PlatformWorld.ts"
 import { framesAfter } from "../record/Record.ts"
 
 const role = (config: Readonly<Record<string, string>>, roles: ReadonlyArray<Role>) =>
@@ -33,8 +33,6 @@ const recorded = (nc: NatsConnection, from: number, to: number) =>
       return found
     }
   )
-const lastSeq = (nc: NatsConnection) =>
-  Effect.promise(async () => (await (await nc.jetstreamManager()).streams.info("MD_FRAMES")).state.last_seq)
 
 interface Tick {
   readonly epoch: number

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Redacted } from "effect"
 import type { NatsConnection } from "nats"
 import * as Frame from "../../../src/domain/market/Frame.ts"
-import { ask, eventually, natsClient, type Running, readAll, start, type World, world } from "../PlatformWorld.ts"
+import { ask, eventually, lastSeq, natsClient, type Running, readAll, start, type World, world } from "../PlatformWorld.ts"
 import { framesAfter } from "../record/Record.ts"
 
 const floorMs = 60_000
@@ -37,8 +37,6 @@ const atBroker = ({ simulator }: World, wanted: { readonly subscriptions: number
     Effect.sync(() => simulator.stats()),
     ({ connections, subscriptions }) => subscriptions === wanted.subscriptions && connections === wanted.connections
   )
-const lastSeq = (nc: NatsConnection) =>
-  Effect.promise(async () => (await (await nc.jetstreamManager()).streams.info("MD_FRAMES")).state.last_seq)
 /** The tokens whose packets came into the record behind a place, once those that are awaited are among them. */
 const streamedAfter = (nc: NatsConnection, seq: number, awaited: ReadonlyArray<number>) =>
   eventually(

@@ -4,7 +4,7 @@ import type { NatsConnection } from "nats"
 import { WebSocket } from "ws"
 import * as Client from "../../../src/client/Client.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
-import { ask, eventually, natsClient, socket, start, token, world } from "../PlatformWorld.ts"
+import { ask, eventually, lastSeq, natsClient, socket, start, token, world } from "../PlatformWorld.ts"
 import { framesAfter, readRecord } from "../record/Record.ts"
 
 interface Listed {
@@ -24,8 +24,6 @@ const packetsAfter = (nc: NatsConnection, after: number, until: number) =>
       return found
     }
   )
-const lastSeq = (nc: NatsConnection) =>
-  Effect.promise(async () => (await (await nc.jetstreamManager()).streams.info("MD_FRAMES")).state.last_seq)
 
 describe("Streaming", () => {
   it.live(

@@ -1,21 +1,10 @@
-import { createServer } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import { inject } from "vitest"
+import { freePort } from "../../FreePort.ts"
 import { proxy } from "../../Proxy.ts"
 import { accountIds, ask, begin, eventually, natsClient, receivedUntilStop, socket, start, world } from "../PlatformWorld.ts"
 import { accountsByToken, readRecord } from "../record/Record.ts"
-
-/** A port without a listener. */
-const deadPort = Effect.promise(
-  () =>
-    new Promise<number>((resolve) => {
-      const server = createServer().listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 1))
-      })
-    })
-)
 
 describe("Platform start and stop", () => {
   it.live(
@@ -162,7 +151,7 @@ describe("Platform start and stop", () => {
     () =>
       Effect.gen(function* () {
         const { config, simulator } = yield* world()
-        const port = yield* deadPort
+        const port = yield* freePort
         const cases = [
           [{ DATABASE_URL: `postgres://u:p@127.0.0.1:${port}/x` }, "Failed to connect to database"],
           [{ NATS_URL: `nats://127.0.0.1:${port}` }, "Failed to connect to NATS"],

@@ -202,7 +202,7 @@ describe("callers of one pool", () => {
     )
   )
 
-  it.live("a statement that is kept is refused once after a column has got another type, as unavailable, and then runs", () =>
+  it.live("after a column has changed its type, a prepared statement is refused once as unavailable, and then runs", () =>
     withPool(
       1,
       Effect.gen(function* () {

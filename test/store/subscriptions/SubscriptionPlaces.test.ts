@@ -55,7 +55,7 @@ describe("places of subscriptions", () => {
     )
   })
 
-  it("the limit of a user counts a batch's own saves, not what he has already, and never refuses legs and windows", () => {
+  it("a user's limit counts each new subscription of a batch, none that is active already, and never refuses legs and windows", () => {
     const loads = [load("a1", subscriptionsPerUserMax - 1, "u1")]
     const rows = new Map([stored(7)])
     const batch = [wanted(7), wanted(8), wanted(9), wanted(8), wanted(10, { origin: "window" }), wanted(11, { createdBy: "u2" })]
@@ -78,7 +78,7 @@ describe("places of subscriptions", () => {
     assert.strictEqual(outcomeOf(1, { ...others, requestedMode: "LTP", tradingsymbol: "NEW" }), "a1", "it was another contract's")
   })
 
-  it("an instrument twice in a batch is created once and takes one place", () => {
+  it("an instrument that is twice in a batch is created once and takes one place", () => {
     const outcomes = assign(nothing, [wanted(1), wanted(1, { requestedMode: "LTP" }), wanted(2)], accounts, "request")
     assert.deepStrictEqual(placesOf(outcomes), ["a1", "a1", "a2"])
     assert.deepStrictEqual(
@@ -87,7 +87,7 @@ describe("places of subscriptions", () => {
     )
   })
 
-  it("a leg keeps the mode of what is active, a request sets it, and a person's subscription never becomes a window's", () => {
+  it("a leg keeps the mode of an active subscription, a request sets it, and a person's subscription never becomes a window's", () => {
     const rows = new Map([stored(1), stored(2, { status: "inactive" }), stored(3, { tradingsymbol: "OLD", accountId: "a3" })])
     const modes = (purpose: "request" | "need") =>
       assign({ rows, loads: [] }, [wanted(1, { origin: "window" }), wanted(2, { origin: "window" }), wanted(3)], accounts, purpose).map(
@@ -101,7 +101,7 @@ describe("places of subscriptions", () => {
     assert.deepStrictEqual(modes("request")[0], ["FULL", "person", false])
   })
 
-  it("no account takes more than it carries, whatever is asked in whatever order", () => {
+  it("no account takes more instruments than it may carry, whatever is requested in whatever order", () => {
     const free = 5
     const loads = accounts.map((account) => load(account, instrumentsMax - free))
     const saves = fc.array(

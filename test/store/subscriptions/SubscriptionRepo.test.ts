@@ -71,23 +71,25 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo", (it) => {
     })
   )
 
-  it.effect("BE-DAY-04 only what was seen ends: the new contract of a token stays, and so does what a person has requested meanwhile", () =>
-    Effect.gen(function* () {
-      const subscriptions = yield* SubscriptionRepo
-      const { row: expired } = yield* subscriptions.save(wanted(6_001, { tradingsymbol: "EXPIRED" }), accounts)
-      const { row: other } = yield* subscriptions.save(wanted(6_002), accounts)
-      yield* subscriptions.save(wanted(6_001, { tradingsymbol: "HEIR" }), accounts)
-      assert.strictEqual(yield* subscriptions.end([expired, other], "no longer listed"), 1)
-      assert.deepInclude(Option.getOrThrow(yield* subscriptions.byToken(6_001)), { tradingsymbol: "HEIR", status: "active" })
-      assert.strictEqual(Option.getOrThrow(yield* subscriptions.byToken(6_002)).status, "inactive")
+  it.effect(
+    "BE-DAY-04 only a subscription that has not changed since it was read ends: a token's new contract stays, and so does what a person requested meanwhile",
+    () =>
+      Effect.gen(function* () {
+        const subscriptions = yield* SubscriptionRepo
+        const { row: expired } = yield* subscriptions.save(wanted(6_001, { tradingsymbol: "EXPIRED" }), accounts)
+        const { row: other } = yield* subscriptions.save(wanted(6_002), accounts)
+        yield* subscriptions.save(wanted(6_001, { tradingsymbol: "HEIR" }), accounts)
+        assert.strictEqual(yield* subscriptions.end([expired, other], "no longer listed"), 1)
+        assert.deepInclude(Option.getOrThrow(yield* subscriptions.byToken(6_001)), { tradingsymbol: "HEIR", status: "active" })
+        assert.strictEqual(Option.getOrThrow(yield* subscriptions.byToken(6_002)).status, "inactive")
 
-      const { row: windows } = yield* subscriptions.save(wanted(6_003, { origin: "window" }), accounts)
-      yield* subscriptions.save(wanted(6_003), accounts)
-      assert.isTrue(Option.isNone(yield* subscriptions.deactivate(6_003, windows)))
-      const persons = Option.getOrThrow(yield* subscriptions.byToken(6_003))
-      assert.deepInclude(persons, { origin: "person", status: "active" })
-      assert.isTrue(Option.isSome(yield* subscriptions.deactivate(6_003, persons)))
-    })
+        const { row: windows } = yield* subscriptions.save(wanted(6_003, { origin: "window" }), accounts)
+        yield* subscriptions.save(wanted(6_003), accounts)
+        assert.isTrue(Option.isNone(yield* subscriptions.deactivate(6_003, windows)))
+        const persons = Option.getOrThrow(yield* subscriptions.byToken(6_003))
+        assert.deepInclude(persons, { origin: "person", status: "active" })
+        assert.isTrue(Option.isSome(yield* subscriptions.deactivate(6_003, persons)))
+      })
   )
 
   it.effect("stores an instrument without an account while none exists, and assigns one later", () =>

@@ -33,7 +33,7 @@ const payloadOf = (draft: OrderDraft.OrderDraft) => {
   return { account_id: draft.accountId, orders: [order] }
 }
 
-/** With what hedges it if the answer has that; null if it is not known. */
+/** The margin after hedging, if the answer has it; otherwise without hedging. Null if unknown. */
 const marginOf = ({ total }: Margins): Decimal | null => (total.final ?? total.initial)?.total ?? null
 
 export interface OrderCosts {

@@ -95,7 +95,7 @@ export const start = ({ contract, accountId, side, price, key }: Started, before
   }
 }
 
-/** The draft with other terms. An order that was sent keeps its terms: they are what is asked again. */
+/** The draft with other terms. A sent order keeps its terms, because a repeated request must be the same. */
 export const edit = (draft: OrderDraft, change: Partial<Terms> & { readonly accountId?: string }): OrderDraft => {
   if (draft.isSent) return draft
   const lots = Math.max(1, Math.min(lotsMax, Math.round(change.lots ?? draft.lots) || 1))

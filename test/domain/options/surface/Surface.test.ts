@@ -53,7 +53,7 @@ const quotedOf = (expiry: string, rows: ReadonlyArray<Row>, nowMs: number): Surf
 }
 
 describe("a volatility surface", () => {
-  it("what has expired, and what has too few quotes, has no smile, and the others are fitted in order of expiry", () => {
+  it("an expiry that has passed or has too few quotes has no smile, and the others are fitted in order of expiry", () => {
     const quoted = (expiry: string, years: number): Surface.Quoted => ({ expiry, years, rate, forward: 24_500, quotes: [] })
     const { evidence, expiries } = Surface.fit([quoted("2026-09-01", 0.04), quoted("2026-08-18", 0), quoted("2026-08-25", 0.02)])
     assert.deepStrictEqual(

@@ -15,7 +15,7 @@ const client = (user = "u1") =>
   })
 const there = (what: string, check: () => boolean) => eventually(what, Effect.sync(check))
 
-layer(world(), { excludeTestServices: true })("Client of labels, indicators and replay", (it) => {
+layer(world(), { excludeTestServices: true })("Client of labels, alerts, indicators and replay", (it) => {
   it.scoped("labels: the user's changes in order, decoded", () =>
     Effect.gen(function* () {
       const { engine } = yield* World

@@ -4,8 +4,8 @@ import * as Callout from "../../src/streams/callout/Callout.ts"
 import * as SubjectRights from "../../src/streams/callout/SubjectRights.ts"
 import { Server, until } from "./Nats.ts"
 
-/** A door that knows owners by their name: the password of `u1` is `of u1`. It ends the connections of those in `ended`. */
-export const doorOfNames = (ended: ReadonlySet<string> = new Set(), lifeMs = 3_600_000): Callout.Door => ({
+/** Admits owners by their name: the password of `u1` is `of u1`. Ends the connections of those in `ended`. */
+export const admissionByName = (ended: ReadonlySet<string> = new Set(), lifeMs = 3_600_000): Callout.Admission => ({
   admit: (secret) =>
     Effect.sync(() => {
       const [, owner] = /^of (\S+)$/.exec(Redacted.value(secret)) ?? []
@@ -18,13 +18,17 @@ export const doorOfNames = (ended: ReadonlySet<string> = new Set(), lifeMs = 3_6
 })
 
 /** Answers the logins of owners until it is closed, like a gateway. */
-export const openDoor = (door: Callout.Door, looks: Partial<Callout.Looks> = {}, config: Readonly<Record<string, string>> = {}) =>
+export const answerLogins = (
+  admission: Callout.Admission,
+  looks: Partial<Callout.Looks> = {},
+  config: Readonly<Record<string, string>> = {}
+) =>
   Effect.gen(function* () {
     const server = yield* Server
     const { password, seed } = server.callout
     const settings = { NATS_URL: server.url, NATS_CALLOUT_PASSWORD: password, NATS_CALLOUT_SEED: seed, ...config }
     const scope = yield* Effect.acquireRelease(Scope.make(), (it) => Scope.close(it, Exit.void))
-    yield* Callout.serve(door, { soon: Effect.never, pageMax: 1_024, ...looks }).pipe(
+    yield* Callout.serve(admission, { soon: Effect.never, pageMax: 1_024, ...looks }).pipe(
       Scope.extend(scope),
       Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(settings))))
     )

@@ -1,11 +1,11 @@
 import { assert, describe, layer, it as plain } from "@effect/vitest"
 import { Effect, Either, Layer } from "effect"
 import { connect, type NatsConnection, nkeys } from "nats"
-import { Census, nameOf, partsOf } from "../../src/streams/callout/Census.ts"
-import * as Claims from "../../src/streams/callout/Claims.ts"
-import { natsServer } from "../TestBackends.ts"
-import { connectOwner, doorOfNames, openDoor } from "./Doors.ts"
-import { Server, until } from "./Nats.ts"
+import { Census, nameOf, partsOf } from "../../../src/streams/callout/Census.ts"
+import * as Claims from "../../../src/streams/callout/Claims.ts"
+import { natsServer } from "../../TestBackends.ts"
+import { admissionByName, answerLogins, connectOwner } from "../Admissions.ts"
+import { Server, until } from "../Nats.ts"
 
 describe("Census", () => {
   const held = (...owners: ReadonlyArray<string>) => owners.map((owner) => ({ owner, login: undefined }))
@@ -46,7 +46,7 @@ describe("Census", () => {
 })
 
 describe("Claims", () => {
-  plain("only the seed of an account signs, a NATS key verifies the signature, and a question that cannot be read is no question", () => {
+  plain("only the seed of an account signs, a NATS key verifies the signature, and a malformed question is rejected", () => {
     const seedOf = (pair: { getSeed: () => Uint8Array }) => new TextDecoder().decode(pair.getSeed())
     assert.throws(() => Claims.makeSigner("SAnothing"))
     assert.throws(() => Claims.makeSigner(seedOf(nkeys.createUser())), /not the seed of an account/)
@@ -88,7 +88,7 @@ layer(Layer.scoped(Server, natsServer), { excludeTestServices: true })("Callout"
     Effect.gen(function* () {
       const server = yield* Server
       assert.strictEqual(yield* refusal({ user: "u1", pass: "of u1" }), "AUTHORIZATION_VIOLATION")
-      const { close } = yield* openDoor(doorOfNames())
+      const { close } = yield* answerLogins(admissionByName())
       const nc = yield* connectOwner("u1")
       const events = eventsOf(nc)
       const got: Array<string> = []
@@ -104,7 +104,7 @@ layer(Layer.scoped(Server, natsServer), { excludeTestServices: true })("Callout"
       yield* until("the owner hears it", () => got.includes("still here"))
       assert.deepStrictEqual(events, [])
       // Logins succeed again as soon as a process answers them.
-      yield* openDoor(doorOfNames())
+      yield* answerLogins(admissionByName())
       yield* connectOwner("u1")
     })
   )
@@ -118,7 +118,7 @@ layer(Layer.scoped(Server, natsServer), { excludeTestServices: true })("Callout"
         const soon = Effect.async<void>((resume) => {
           look = () => resume(Effect.void)
         })
-        const { close } = yield* openDoor(doorOfNames(ended), { soon, pageMax: 2 })
+        const { close } = yield* answerLogins(admissionByName(ended), { soon, pageMax: 2 })
         const all = yield* Effect.forEach(["a", "b", "c", "d", "e"], connectOwner)
         const events = all.map(eventsOf)
         ended.add("e")
@@ -127,7 +127,7 @@ layer(Layer.scoped(Server, natsServer), { excludeTestServices: true })("Callout"
         assert.deepStrictEqual(events.slice(0, 4), [[], [], [], []])
         yield* close
 
-        const { close: closeBrief } = yield* openDoor(doorOfNames(new Set(), 2_000))
+        const { close: closeBrief } = yield* answerLogins(admissionByName(new Set(), 2_000))
         const brief = yield* connectOwner("brief")
         const itsEvents = eventsOf(brief)
         yield* until("the server ends it with its grant", () => itsEvents.includes("disconnect"))
@@ -137,7 +137,7 @@ layer(Layer.scoped(Server, natsServer), { excludeTestServices: true })("Callout"
 
   it.scoped("an owner's connections are limited, and another owner's logins go on", () =>
     Effect.gen(function* () {
-      yield* openDoor(doorOfNames(), {}, { NATS_CONNECTIONS_PER_USER_MAX: "3" })
+      yield* answerLogins(admissionByName(), {}, { NATS_CONNECTIONS_PER_USER_MAX: "3" })
       yield* Effect.forEach(["many", "many", "many"], connectOwner)
       assert.strictEqual(yield* refusal({ user: "many", pass: "of many" }), "AUTHORIZATION_VIOLATION")
       assert.strictEqual(yield* refusal({ user: "few", pass: "of few" }), "connected")

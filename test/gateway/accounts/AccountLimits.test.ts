@@ -15,7 +15,7 @@ const release = (id: string, body?: object, as = "u1") =>
   ask(`${limits(id)}/release`, { method: "POST", as, ...(body === undefined ? {} : { body }) })
 
 layer(world({ owners: ["u1"] }), { excludeTestServices: true })("Limits of an account", (it) => {
-  it.effect("have all lots and what a loss does, which a request may leave out", () =>
+  it.effect("include a limit of all lots and an action for a loss, which a request may leave out", () =>
     Effect.gen(function* () {
       const open = { account_id: "acc1", ...NoLimits.ofAccount, max_total_lots: null, loss_action: null, state: "open", stop: null }
       assert.deepStrictEqual((yield* ask(limits("acc1"))).body, open)

@@ -49,7 +49,7 @@ const setLive = (account: string) =>
 const setPaper = (account: string) => ask(`/accounts/${account}/mode`, { method: "PUT", role: "admin", body: { mode: "paper" } })
 
 layer(world({ owners: ["u1"] }), { excludeTestServices: true })("Margins of a hypothetical basket", (it) => {
-  it.scoped("a paper account's margins of bought options and shares follow the public rule, and nobody is asked", () =>
+  it.scoped("a paper account's margins of bought options and shares follow the public rule, and no broker is asked", () =>
     Effect.gen(function* () {
       const asked = yield* executor("acc1", () => new Error("the broker was asked"))
       yield* setPaper("acc1")
