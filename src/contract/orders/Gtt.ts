@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { Product } from "../../domain/accounts/OrderAttributes.ts"
 import { Trigger } from "../../domain/accounts/Triggers.ts"
 import { MoneyInput } from "../../domain/Money.ts"
 import { quantityMax } from "../../domain/strategy/Position.ts"
@@ -24,7 +25,7 @@ const terms = {
     Input({
       transaction_type: Schema.Literal("BUY", "SELL"),
       quantity: Schema.Int.pipe(Schema.between(1, quantityMax, { message: () => `expected a whole number from 1 to ${quantityMax}` })),
-      product: Schema.Literal("NRML", "MIS", "CNC", "MTF"),
+      product: Product,
       order_type: withDefault(Schema.Literal("LIMIT"), () => "LIMIT" as const),
       price: Price
     })

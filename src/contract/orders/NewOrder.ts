@@ -1,6 +1,6 @@
 import { Schema } from "effect"
+import { hasTrigger, isPriced, OrderType, Product, Validity, Variety } from "../../domain/accounts/OrderAttributes.ts"
 import { MoneyInput } from "../../domain/Money.ts"
-import { OrderType, Validity, Variety } from "../../domain/orders/OrderRequest.ts"
 import { quantityMax } from "../../domain/strategy/Position.ts"
 import { Input, Name, withDefault } from "../shared/Input.ts"
 
@@ -34,7 +34,7 @@ const terms = {
   tradingsymbol: Name(64),
   transaction_type: Schema.Literal("BUY", "SELL"),
   quantity: Quantity,
-  product: Schema.Literal("NRML", "MIS", "CNC", "MTF"),
+  product: Product,
   order_type: OrderType,
   validity: withDefault(Validity, () => "DAY" as const),
   price: Schema.optional(Price),
@@ -45,10 +45,8 @@ const terms = {
   iceberg_legs: Schema.optional(whole(legsMin, legsMax))
 }
 
-const priced: ReadonlySet<string> = new Set(["LIMIT", "SL"])
-const triggered: ReadonlySet<string> = new Set(["SL", "SL-M"])
 interface Terms {
-  readonly order_type: string
+  readonly order_type: OrderType
   readonly price?: unknown
   readonly trigger_price?: unknown
   readonly product: string
@@ -60,22 +58,22 @@ interface Terms {
 /** A cover order is an order with a stop at `trigger_price`, for the day. Source: kite.trade/docs/connect/v3/orders, variety co. */
 const coverProblemOf = (it: Terms) => {
   const wrong = (field: string, message: string) => ({ path: [field], message })
-  if (triggered.has(it.order_type)) return wrong("order_type", "a cover order is a LIMIT or MARKET order")
+  if (hasTrigger(it.order_type)) return wrong("order_type", "a cover order is a LIMIT or MARKET order")
   if (it.trigger_price === undefined) return wrong("trigger_price", "a cover order needs the trigger price of its stop")
   return it.product === "MIS" ? true : wrong("product", "a cover order is of product MIS")
 }
 /** A field that an order type needs, or that has no meaning for it. */
 const problemOf = (it: Terms) => {
   const wrong = (field: string, message: string) => ({ path: [field], message })
-  if (priced.has(it.order_type) !== (it.price !== undefined))
-    return wrong("price", `a ${it.order_type} order ${priced.has(it.order_type) ? "needs a price" : "has no price"}`)
+  if (isPriced(it.order_type) !== (it.price !== undefined))
+    return wrong("price", `a ${it.order_type} order ${isPriced(it.order_type) ? "needs a price" : "has no price"}`)
   if (it.variety === "co") {
     const problem = coverProblemOf(it)
     if (problem !== true) return problem
-  } else if (triggered.has(it.order_type) !== (it.trigger_price !== undefined))
+  } else if (hasTrigger(it.order_type) !== (it.trigger_price !== undefined))
     return wrong(
       "trigger_price",
-      `a ${it.order_type} order ${triggered.has(it.order_type) ? "needs a trigger price" : "has no trigger price"}`
+      `a ${it.order_type} order ${hasTrigger(it.order_type) ? "needs a trigger price" : "has no trigger price"}`
     )
   if ((it.variety === "iceberg") !== (it.iceberg_legs !== undefined)) return wrong("iceberg_legs", "is for iceberg orders, which need it")
   if ((it.validity === "TTL") !== (it.validity_ttl !== undefined)) return wrong("validity_ttl", "is for validity TTL, which needs it")

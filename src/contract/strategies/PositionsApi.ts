@@ -2,6 +2,7 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
+import { Product } from "../../domain/accounts/OrderAttributes.ts"
 import { Money, MoneyInput } from "../../domain/Money.ts"
 import { Direction } from "../../domain/record/StrategyDefinition.ts"
 import { quantityMax } from "../../domain/strategy/Position.ts"
@@ -33,7 +34,7 @@ const Fill = Input({
   executed_at: Schema.optionalWith(Instant, { nullable: true }),
   external_id: Schema.optionalWith(Name(128), { nullable: true }),
   order_id: Schema.optionalWith(Name(64), { nullable: true }),
-  product: Schema.optionalWith(Schema.Literal("NRML", "MIS", "CNC", "MTF"), { nullable: true })
+  product: Schema.optionalWith(Product, { nullable: true })
 })
 
 const held = {
