@@ -2,10 +2,9 @@ import { Schema } from "effect"
 import { hasTrigger, isPriced, OrderType, Product, Validity, Variety } from "../../domain/accounts/OrderAttributes.ts"
 import { MoneyInput } from "../../domain/Money.ts"
 import { quantityMax } from "../../domain/strategy/Position.ts"
-import { Input, Name, withDefault } from "../shared/Input.ts"
+import { Input, Name, PositiveMoney, WholeNumberBetween, withDefault } from "../shared/Input.ts"
 
-const Price = MoneyInput.pipe(Schema.filter((price) => price.isPositive() && !price.isZero(), { message: () => "must be above zero" }))
-const Quantity = Schema.Int.pipe(Schema.between(1, quantityMax, { message: () => `expected a whole number from 1 to ${quantityMax}` }))
+const Quantity = WholeNumberBetween(1, quantityMax)
 const Protection = MoneyInput.pipe(
   Schema.filter((percent) => percent.equals(-1) || (percent.isPositive() && percent.lte(100)), {
     message: () => "expected -1, or a percentage up to 100"
@@ -19,14 +18,12 @@ const legsMax = 50
 const deadlineMax = 3_600
 const deadlineDefault = 30
 const OrderId = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9-]{1,64}$/, { message: () => "expected the id of an order" }))
-const whole = (min: number, max: number) =>
-  Schema.Int.pipe(Schema.between(min, max, { message: () => `expected a whole number from ${min} to ${max}` }))
 
 const common = {
   account_id: Name(64),
   variety: withDefault(Variety, () => "regular" as const),
   strategy_id: Schema.optional(Schema.Int),
-  deadline_s: withDefault(whole(1, deadlineMax), () => deadlineDefault),
+  deadline_s: withDefault(WholeNumberBetween(1, deadlineMax), () => deadlineDefault),
   unknown: withDefault(Schema.Literal("park", "resend"), () => "park" as const)
 }
 const terms = {
@@ -37,12 +34,12 @@ const terms = {
   product: Product,
   order_type: OrderType,
   validity: withDefault(Validity, () => "DAY" as const),
-  price: Schema.optional(Price),
-  trigger_price: Schema.optional(Price),
-  validity_ttl: Schema.optional(whole(1, ttlMax)),
+  price: Schema.optional(PositiveMoney),
+  trigger_price: Schema.optional(PositiveMoney),
+  validity_ttl: Schema.optional(WholeNumberBetween(1, ttlMax)),
   disclosed_quantity: Schema.optional(Quantity),
   market_protection: Schema.optional(Protection),
-  iceberg_legs: Schema.optional(whole(legsMin, legsMax))
+  iceberg_legs: Schema.optional(WholeNumberBetween(legsMin, legsMax))
 }
 
 interface Terms {
@@ -94,8 +91,8 @@ export const NewModify = Input({
   kind: Schema.Literal("modify"),
   order_id: OrderId,
   quantity: Schema.optional(Quantity),
-  price: Schema.optional(Price),
-  trigger_price: Schema.optional(Price),
+  price: Schema.optional(PositiveMoney),
+  trigger_price: Schema.optional(PositiveMoney),
   order_type: Schema.optional(OrderType),
   validity: Schema.optional(Validity),
   disclosed_quantity: Schema.optional(Quantity),

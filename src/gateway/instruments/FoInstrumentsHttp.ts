@@ -6,6 +6,7 @@ import { isMetric, Metric } from "../../domain/options/StrikeDistribution.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import { instrumentsLoaded, notFound } from "../shared/Lookup.ts"
+import { pageOf } from "../shared/Paging.ts"
 import { view } from "./InstrumentsHttp.ts"
 
 const titles: Readonly<Record<Metric, string>> = {
@@ -56,7 +57,7 @@ export const FoInstrumentsHttp = HttpApiBuilder.group(
           if (contracts.length === 0) return yield* notFound("Symbol")
           const wanted = contracts.filter((one) => expiry === undefined || one.expiry === expiry).toSorted(inOrder)
           if (wanted.length === 0) return yield* notFound("Expiry")
-          return { symbol, instruments: wanted.slice(offset, offset + limit).map(view), total: wanted.length, limit, offset }
+          return { symbol, instruments: pageOf(wanted, { limit, offset }).map(view), total: wanted.length, limit, offset }
         })
       )
   })
