@@ -146,7 +146,7 @@ export const withContracts = (from: Quotes, contracts: Iterable<Contract>): Quot
 export const rollDay = (quotes: Quotes, atMs: number): void => {
   if (atMs < quotes.nextDayMs) return
   const first = quotes.nextDayMs === Number.NEGATIVE_INFINITY
-  quotes.nextDayMs = atMs - IndiaTime.istTimeOfDayMs(atMs) + IndiaTime.dayMs
+  quotes.nextDayMs = IndiaTime.startOfDayMs(atMs) + IndiaTime.dayMs
   if (first) return
   for (let row = 0; row < quotes.oi.length; row++) {
     const oi = quotes.oi[row] ?? Number.NaN

@@ -102,14 +102,14 @@ const makeFacts = (desks: TaskRun.Desks) =>
         // Tasks are read before the book, so that the book has the orders of all tasks that had ended.
         const newestTaskId = yield* repo.newest(stored)
         const startedAtMs = yield* Clock.currentTimeMillis
-        const tasks = yield* repo.tasks(stored, startedAtMs - IndiaTime.istTimeOfDayMs(startedAtMs))
+        const tasks = yield* repo.tasks(stored, IndiaTime.startOfDayMs(startedAtMs))
         const { orders } = yield* desk.book.since(stored.status === "incomplete" ? startedAtMs - bookAgeMsMax : startedAtMs)
         const nowMs = yield* Clock.currentTimeMillis
         const marketMs = desk.atBroker(nowMs)
         const places = tasks.filter(({ kind }) => kind === "place")
         const isOwn = ({ key }: StoppedTask) => TaskNames.isOfThisStop(key, nameOf(stored))
         const tags = new Set(places.map(({ tag }) => tag))
-        const dayStartMs = marketMs - IndiaTime.istTimeOfDayMs(marketMs)
+        const dayStartMs = IndiaTime.startOfDayMs(marketMs)
         const found = yield* stored.scope === "account" ? ofAccount(stored, tags, orders) : ofStrategy(stored, tags, orders, dayStartMs)
         const facts: SquareOff.Facts = {
           ...found,
