@@ -1,5 +1,5 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Effect } from "effect"
+import { Effect, Order } from "effect"
 import { Api } from "../../contract/Api.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import { isMetric, Metric } from "../../domain/options/StrikeDistribution.ts"
@@ -34,9 +34,9 @@ const metrics = Object.keys(Metric)
     is_stored: metric !== computed
   }))
 
-/** By expiry; then futures, and options by strike, the call first. */
-const inOrder = (a: Instrument.Instrument, b: Instrument.Instrument): number =>
-  (a.expiry ?? "").localeCompare(b.expiry ?? "") || a.strike - b.strike || a.tradingsymbol.localeCompare(b.tradingsymbol)
+/** By expiry; then futures, and options by strike, the call first. Texts are ordered by code units, whatever the host's locale is. */
+export const inOrder = (a: Instrument.Instrument, b: Instrument.Instrument): number =>
+  Order.string(a.expiry ?? "", b.expiry ?? "") || a.strike - b.strike || Order.string(a.tradingsymbol, b.tradingsymbol)
 
 export const FoInstrumentsHttp = HttpApiBuilder.group(
   Api,
