@@ -77,8 +77,6 @@ export const WholeNumber = Schema.transform(
   Schema.Number,
   { strict: true, decode: Number, encode: String }
 )
-/** Whether such an id can exist. Any other would overflow the database column. */
-export const canExist = (id: number): boolean => Number.isSafeInteger(id) && id > 0
 
 /** Postgres text cannot contain NUL, and half a surrogate pair is not valid text. */
 const isPlain = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text)
