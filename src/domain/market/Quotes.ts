@@ -1,4 +1,4 @@
-import { Either } from "effect"
+import { Either, Order } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as FrameHeader from "../record/FrameHeader.ts"
 import type { Contract } from "../record/Reference.ts"
@@ -48,15 +48,12 @@ export interface Quotes {
   outdated: number
 }
 
-const kindRank = { INDEX: 0, EQ: 1, FUT: 2, CE: 3, PE: 3 } as const
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
 /** A total order: the underlying itself, futures by expiry, options by expiry, strike and side; ties are broken by token. */
 const byRow = (a: Contract, b: Contract): number =>
-  kindRank[a.kind] - kindRank[b.kind] ||
-  compareText(a.expiry ?? "", b.expiry ?? "") ||
+  Instrument.kindRank[a.kind] - Instrument.kindRank[b.kind] ||
+  Order.string(a.expiry ?? "", b.expiry ?? "") ||
   a.strike - b.strike ||
-  compareText(a.kind, b.kind) ||
+  Order.string(a.kind, b.kind) ||
   a.instrument_token - b.instrument_token
 
 /** One contract per token (the first one), in row order. Contracts of an unknown segment get no row, because their prices have no unit. */
@@ -248,6 +245,9 @@ export const ingest = (quotes: Quotes, header: FrameHeader.FrameHeader, bytes: U
   accepted.count = count
   return accepted
 }
+
+/** A column's value in a row; NaN for a contract without a row (-1). */
+export const at = (column: Float64Array, row: number): number => (row < 0 ? Number.NaN : (column[row] ?? Number.NaN))
 
 /** A row's integer price in rupees; NaN stays NaN. */
 export const rupees = (quotes: Quotes, row: number, int: number): number => int / (quotes.scale[row] ?? 1)
