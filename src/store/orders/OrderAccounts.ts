@@ -14,8 +14,6 @@ import * as TaskNames from "./TaskNames.ts"
 
 /** The scope of a stop of all accounts. No account id looks like it. */
 export const everyAccount = "*"
-/** The time within which a requested release must be confirmed. */
-export const releaseMsMax = 60_000
 
 const limits = {
   maxOrderValue: Schema.NullOr(NumericColumn),

@@ -67,15 +67,13 @@ export interface Facts {
   readonly isReleased: boolean
 }
 
-const minuteMs = 60_000
-
 /** Each count as a query, which can run alone or as a part of a larger statement. */
 const queries = (sql: SqlClient.SqlClient) => ({
   /** Three counts that read only an index. */
   sent: (accountId: string, mode: OrderMessage.Mode, nowMs: number, dayStartMs: number) => {
     const since = (ms: number) => sql`(SELECT count(*)::int FROM order_attempts
       WHERE account_id = ${accountId} AND mode = ${mode} AND started_at > ${IndiaTime.isoTime(ms)}::timestamptz)`
-    return sql<Sent>`SELECT ${since(nowMs - 1_000)} AS second, ${since(nowMs - minuteMs)} AS minute, ${since(dayStartMs)} AS day`
+    return sql<Sent>`SELECT ${since(nowMs - 1_000)} AS second, ${since(nowMs - IndiaTime.minuteMs)} AS minute, ${since(dayStartMs)} AS day`
   },
   sameTerms: (accountId: string, mode: OrderMessage.Mode, termsHash: string, { basketId, taskId }: Except) =>
     sql`SELECT max(created_at) AS at FROM order_tasks
