@@ -27,6 +27,9 @@ export interface Answer {
 }
 export type SendGate = (stored: OrderRepo.StoredTask) => Effect.Effect<Answer, StoreUnavailable>
 
+/** The broker counts a day from midnight in India. */
+const withDay = (nowMs: number) => ({ nowMs, dayStartMs: IndiaTime.startOfDayMs(nowMs) })
+
 /**
  * The account's own orders are read first, then the book, then the positions. So an order that moves on in between may count twice, but is
  * never missed.
@@ -72,15 +75,11 @@ export const make = (orders: Venue, mode: Mode) =>
         const { kind } = request
         const modifiedId = OrderRequest.modifiedBy(request)
         const madeBy = TaskNames.stopOf(idempotencyKey)
-        // The broker counts a day from midnight in India.
-        const dayStartMs = IndiaTime.startOfDayMs(nowMs)
-        return repo.ahead({ accountId, mode, kind, termsHash, modifiedId, madeBy, taskId, basketId, nowMs, dayStartMs })
+        return repo.ahead({ accountId, mode, kind, termsHash, modifiedId, madeBy, taskId, basketId, ...withDay(nowMs) })
       })
 
     const underway = ({ accountId, taskId }: OrderRepo.StoredTask) =>
-      Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
-        repo.underway({ accountId, mode, taskId, nowMs, dayStartMs: IndiaTime.startOfDayMs(nowMs) })
-      )
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => repo.underway({ accountId, mode, taskId, ...withDay(nowMs) }))
 
     /** The profit in the strategy's newest mark. Null if it is unknown; the gate then refuses an order whose check needs it. */
     const profitOf = (owner: string, strategyId: number) =>
