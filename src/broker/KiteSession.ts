@@ -1,5 +1,6 @@
 import { type Clock, Deferred, Effect, Exit, Fiber, Redacted } from "effect"
 import * as RateLimit from "../domain/accounts/RateLimit.ts"
+import * as IndiaTime from "../domain/IndiaTime.ts"
 import type { SessionStatus } from "../domain/market/TickerStatus.ts"
 import type { Login } from "./Account.ts"
 import type * as AutomaticLogins from "./AutomaticLogins.ts"
@@ -67,8 +68,6 @@ export interface Options {
   readonly limitedForMs?: () => number
 }
 
-const isoOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
-
 const isOver = (diesAtMs: number | null, nowMs: number | null): boolean => diesAtMs !== null && nowMs !== null && diesAtMs <= nowMs
 
 /** The session's state, and the only steps between its states. None of them waits. */
@@ -135,8 +134,8 @@ class Standing {
 const statusOf = ({ held, required }: Standing, login: Login, localAddress: string | undefined, limitedForMs: number): SessionStatus => ({
   state: required !== null ? "login_required" : held !== null ? "signed_in" : "signed_out",
   is_automatic: login._tag === "Auto",
-  token_dies_at: isoOf(held?.diesAtMs ?? null),
-  required_since: isoOf(required?.sinceMs ?? null),
+  token_dies_at: IndiaTime.isoTimeOrNull(held?.diesAtMs ?? null),
+  required_since: IndiaTime.isoTimeOrNull(required?.sinceMs ?? null),
   detail: required?.reason ?? null,
   ...(localAddress === undefined ? {} : { local_address: localAddress }),
   ...(limitedForMs > 0 ? { limited_for_ms: Math.ceil(limitedForMs) } : {})
@@ -177,7 +176,10 @@ const signIn = (parts: Parts, login: Login, stale: Redacted.Redacted | null) =>
     const stated = deathOf(parts, signedInMs)
     const isStatedOver = isOver(stated, time.nowMs())
     if (login._tag === "AccessToken" && isStatedOver)
-      return yield* KiteLogin.noToken(client.account, `the access token died at ${isoOf(stated)}: ${KiteLogin.askPerson(client.account)}`)
+      return yield* KiteLogin.noToken(
+        client.account,
+        `the access token died at ${IndiaTime.isoTimeOrNull(stated)}: ${KiteLogin.askPerson(client.account)}`
+      )
     // The broker has just issued this token, so our calculation that it is already dead must be wrong.
     const diesAtMs = isStatedOver ? deathOf(parts, null) : stated
     standing.hold({ token, diesAtMs, by: KiteLogin.broughtBy(login), ended: yield* Deferred.make<string>() })
@@ -191,7 +193,7 @@ const bury = (parts: Parts) =>
     const { standing, login, client } = parts
     const { held } = standing
     if (held === null || !standing.isDead()) return Effect.void
-    const reason = `the access token died at ${isoOf(held.diesAtMs)}`
+    const reason = `the access token died at ${IndiaTime.isoTimeOrNull(held.diesAtMs)}`
     if (held.by !== null) return requireLogin(parts, login(), `${reason}: ${KiteLogin.askPerson(client.account)}`)
     standing.drop(reason)
     return Effect.logInfo(`${reason}, signing in again`)

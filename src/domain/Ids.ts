@@ -20,6 +20,9 @@ export const InstrumentToken = Schema.Int.pipe(
 )
 export type InstrumentToken = typeof InstrumentToken.Type
 
+/** Whether a number can be the id of a row. Any other would overflow the database column, and there is nothing to look for. */
+export const isIdentity = (id: number): boolean => Number.isSafeInteger(id) && id > 0
+
 /** A strategy's id, assigned by Postgres. */
 export const StrategyId = Schema.Int.pipe(
   Schema.positive({ identifier: "StrategyId", message: () => "a strategy id is a positive whole number" }),

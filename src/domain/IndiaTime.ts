@@ -34,6 +34,9 @@ export const istDate = (ms: number): string => new Date(ms + istOffsetMs).toISOS
 /** The number of the day in India at a UTC instant, counted from 1 January 1970. Comparing it is a cheap test for the same session. */
 export const istDay = (ms: number): number => Math.floor((ms + istOffsetMs) / dayMs)
 
+/** UTC milliseconds of the midnight in India that begins the day of an instant. */
+export const startOfDayMs = (ms: number): number => istDay(ms) * dayMs - istOffsetMs
+
 /** Milliseconds after IST midnight at a UTC instant, 0 to 86,399,999. */
 export const istTimeOfDayMs = (ms: number): number => (((ms + istOffsetMs) % dayMs) + dayMs) % dayMs
 
@@ -42,3 +45,4 @@ export const minuteFloor = (ms: number): number => Math.floor(ms / minuteMs) * m
 
 /** A UTC instant as ISO 8601, the form of every timestamp that we publish. */
 export const isoTime = (ms: number): string => new Date(ms).toISOString()
+export const isoTimeOrNull = (ms: number | null): string | null => (ms === null ? null : isoTime(ms))

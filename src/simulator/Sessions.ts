@@ -58,7 +58,7 @@ export const checksumOf = (apiKey: string, token: string, apiSecret: string): st
 
 /** An access token expires at 06:00 IST after the login. */
 export const expiresAtMs = (loginAtMs: number): number => {
-  const today = IndiaTime.istMidnightMs(IndiaTime.istDate(loginAtMs)) + sixOClockMs
+  const today = IndiaTime.startOfDayMs(loginAtMs) + sixOClockMs
   return today > loginAtMs ? today : today + IndiaTime.dayMs
 }
 

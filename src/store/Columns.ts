@@ -9,6 +9,3 @@ export const NumericColumn = Money.Money
 
 /** The driver gives timestamptz as a Date. */
 export const TimeColumn = Schema.DateFromSelf
-
-/** True for a possible bigint identity. Any other number is an id that does not exist, so no statement is sent for it. */
-export const isIdentity = (id: number): boolean => Number.isSafeInteger(id) && id > 0

@@ -34,6 +34,7 @@ describe("IndiaTime", () => {
       const start = IndiaTime.minuteFloor(ms)
       assert.isTrue(start <= ms && ms - start < 60_000 && start % 60_000 === 0)
       assert.strictEqual(IndiaTime.istMidnightMs(IndiaTime.istDate(ms)) + IndiaTime.istTimeOfDayMs(ms), ms)
+      assert.strictEqual(IndiaTime.startOfDayMs(ms), IndiaTime.istMidnightMs(IndiaTime.istDate(ms)))
     }
   )
 })

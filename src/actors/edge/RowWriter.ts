@@ -1,4 +1,5 @@
 import { Clock, Effect, Either } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { OutputGuard } from "../../domain/record/OutputGuard.ts"
 import type { WriterStatus } from "../../domain/WriterStatus.ts"
 import * as SteadyTime from "../../loop/SteadyTime.ts"
@@ -81,7 +82,7 @@ export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved 
       Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
         jetStream.notify(
           Subjects.Writer.at({ writer: name }),
-          Subjects.Writer.encode({ v: 1, as_of: new Date(nowMs).toISOString(), name, state, detail, waiting })
+          Subjects.Writer.encode({ v: 1, as_of: IndiaTime.isoTime(nowMs), name, state, detail, waiting })
         )
       )
     /**

@@ -13,9 +13,6 @@ import * as StoredBars from "../../store/history/StoredBars.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 
-/** The newest stored bar may be this many days old, after a row of holidays. */
-const closedDaysMax = 10
-
 /** The day's instruments do not have this one, or they are not loaded yet. */
 export class UnknownInstrument extends Data.TaggedError("UnknownInstrument")<{
   readonly exchange: string
@@ -67,7 +64,7 @@ export const make = Effect.gen(function* () {
         Effect.map(bars.range(StoredBars.rangeOf(rules, place, instrument, width, { fromMs, toMs: nowMs }, nowMs)), (rows) =>
           StoredBars.candlesOf(rows, instrument, done, true, InstrumentHours.lastOpenedDay(rules, place, nowMs))
         )
-      const oldestDay = IndiaTime.istDate(nowMs - closedDaysMax * IndiaTime.dayMs)
+      const oldestDay = IndiaTime.istDate(nowMs - Series.newestBarDaysMax * IndiaTime.dayMs)
       const stored = yield* read(minutes, Math.min(...readies.map((one) => Series.originMs(one, oldestDay, minutes, grid.sessionMinutes))))
       const newest = stored.at(-1)
       const newestDay = IndiaTime.istDate(newest?.atMs ?? nowMs)

@@ -34,7 +34,7 @@ const refreshAt = Config.string("INSTRUMENTS_REFRESH_AT").pipe(
 
 /** True if the time of day `atMs` has passed since the last load. Times are UNIX ms; `atMs` is ms after IST midnight. */
 export const isDue = (loadedAtMs: number, nowMs: number, atMs: number): boolean => {
-  const today = nowMs - IndiaTime.istTimeOfDayMs(nowMs) + atMs
+  const today = IndiaTime.startOfDayMs(nowMs) + atMs
   const latest = today <= nowMs ? today : today - IndiaTime.dayMs
   return loadedAtMs < latest
 }

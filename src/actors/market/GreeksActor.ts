@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as ChainMessage from "../../domain/options/ChainMessage.ts"
 import * as UnderlyingDecider from "../../domain/underlying/UnderlyingDecider.ts"
 import { pricingSettings } from "../../settings/PricingSettings.ts"
@@ -21,7 +22,7 @@ export const route = (exchange: string, underlying: string) => {
   const quality = (kind: string, atMs: number, detail: object): Published => ({
     stream: Subjects.Quality.stream,
     subject: Subjects.Quality.at({ kind, ...holes }),
-    encode: () => Subjects.Quality.encode({ v: 1, as_of: new Date(atMs).toISOString(), kind, detail: { ...holes, ...detail } })
+    encode: () => Subjects.Quality.encode({ v: 1, as_of: IndiaTime.isoTime(atMs), kind, detail: { ...holes, ...detail } })
   })
   const delta = (expiry: string) => ({ stream: Subjects.ChainDelta.stream, subject: Subjects.ChainDelta.at({ ...holes, expiry }) })
   const minute = (expiry: string) => ({ stream: Subjects.ChainMinute.stream, subject: Subjects.ChainMinute.at({ ...holes, expiry }) })

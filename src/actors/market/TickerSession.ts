@@ -1,10 +1,12 @@
 /** The state of one run of an account's ticker, and its callbacks. */
+
 import { Effect, Schema } from "effect"
 import type * as KitePool from "../../broker/KitePool.ts"
 import type * as KiteSocket from "../../broker/KiteSocket.ts"
 import * as ConnectionPool from "../../domain/accounts/ConnectionPool.ts"
 import * as SteadyStream from "../../domain/accounts/SteadyStream.ts"
 import type { Wanted } from "../../domain/accounts/Subscription.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Frame from "../../domain/market/Frame.ts"
 import type { ConnectionStatus, SessionStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as TradingHours from "../../domain/market/TradingHours.ts"
@@ -445,8 +447,6 @@ export const steady = (
   })
 }
 
-const isoOf = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
-
 /** A connection's state. A connection that is not open shows that it waits for a login while one is required. */
 const connectionState = (state: Connection["state"], isMute: boolean, broker: SessionStatus): ConnectionStatus["state"] => {
   if (isMute) return "mute"
@@ -489,13 +489,13 @@ export const statusOf = (
       state: shown,
       detail: shown === "login_required" ? broker.detail : (known?.detail ?? null),
       subscribed,
-      last_data_at: isoOf(known?.lastTickMs ?? null)
+      last_data_at: IndiaTime.isoTimeOrNull(known?.lastTickMs ?? null)
     }
   })
   const shown = tickerState(state, connections)
   return {
     v: 1,
-    as_of: new Date(nowMs).toISOString(),
+    as_of: IndiaTime.isoTime(nowMs),
     account_id: account,
     state: shown,
     detail: shown === "login_required" ? broker.detail : detail,
@@ -503,7 +503,7 @@ export const statusOf = (
     incarnation,
     subscribed: connections.reduce((sum, { subscribed }) => sum + subscribed, 0),
     ticks,
-    last_tick_at: isoOf(lastTickMs),
+    last_tick_at: IndiaTime.isoTimeOrNull(lastTickMs),
     connections,
     login: broker
   }

@@ -1,6 +1,7 @@
 import { Cause, Config, Effect, Either, FiberMap, Schedule } from "effect"
 import type { Accounts } from "../../broker/Accounts.ts"
 import { Broker } from "../../broker/Broker.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Breaker from "../../domain/orders/Breaker.ts"
 import * as Exposure from "../../domain/orders/Exposure.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
@@ -116,7 +117,7 @@ const running = (desks: TaskRun.Desks) =>
 /** Why the account's orders wait, for /health; null if they do not wait. */
 const waitOf = ({ breaker }: TaskRun.Desk): string | null =>
   breaker.state === "open"
-    ? `the broker failed too often in a row (429, 5xx or no answer): no order is sent until ${new Date(breaker.untilMs).toISOString()}`
+    ? `the broker failed too often in a row (429, 5xx or no answer): no order is sent until ${IndiaTime.isoTime(breaker.untilMs)}`
     : null
 
 /** Takes commands. A command is acknowledged once its task runs, because the row and not the command says what to do. */

@@ -1,5 +1,6 @@
 import { Clock, Effect } from "effect"
 import type { ExecutorStatus } from "../../domain/ExecutorStatus.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 
@@ -11,7 +12,7 @@ export const make = (account: string) =>
       Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
         jetStream.notify(
           Subjects.Executor.at({ account }),
-          Subjects.Executor.encode({ v: 1, as_of: new Date(nowMs).toISOString(), account_id: account, state, detail })
+          Subjects.Executor.encode({ v: 1, as_of: IndiaTime.isoTime(nowMs), account_id: account, state, detail })
         )
       )
   )

@@ -1,7 +1,7 @@
 import { Effect, FiberMap, Option, Schedule } from "effect"
 import * as Frame from "../../domain/market/Frame.ts"
 import * as FrameGuard from "../../domain/market/FrameGuard.ts"
-import type * as Instrument from "../../domain/market/Instrument.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
 import * as FrameHeader from "../../domain/record/FrameHeader.ts"
 import type * as RecordInput from "../../domain/record/RecordInput.ts"
 import { FrameFeed, type Item } from "../../streams/FrameFeed.ts"
@@ -58,7 +58,7 @@ export const make = ({ onBook, trusts, wants }: Wishes) =>
     const feed = yield* FrameFeed
     const fibers = yield* FiberMap.make<string>()
     const all = new Map<string, Followed>()
-    const keyOf = ({ exchange, name }: Instrument.Underlying) => `${exchange}:${name}`
+    const keyOf = ({ exchange, name }: Instrument.Underlying) => Instrument.symbolKey(exchange, name)
 
     /** Folds the packets of a frame or keyframe. A packet received before the one that is kept is skipped. */
     const fold = (to: Followed, { bytes, header, seq }: RecordInput.Frame | RecordInput.Keyframe): void => {

@@ -118,7 +118,7 @@ const placing = (account: string, lease: Lease, orders: Orders, { shortage }: Pa
 
     const placeAt = (instrument: Instrument.Instrument, { maySend, request, strategyId, tag }: Wanted) =>
       Effect.gen(function* () {
-        const name = `${request.exchange}:${request.tradingsymbol}`
+        const name = Instrument.symbolKey(request.exchange, request.tradingsymbol)
         const book = bookOf(instrument)
         if (book === undefined) return declined("no_book", `no order book of ${name} is streamed: subscribe to it in mode full`)
         if (byId.size >= workingMax) return declined("too_many_orders", `${byId.size} paper orders work, the most are ${workingMax}`)

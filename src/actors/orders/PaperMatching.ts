@@ -70,7 +70,7 @@ export const make = (account: string) =>
     /** The token of an expired contract may belong to another contract on a later day. */
     const bookOf = (instrument: Instrument.Instrument): PaperBooks.Book | undefined => {
       const underlying = Instrument.underlyingOf(instrument)
-      const today = IndiaTime.istMidnightMs(IndiaTime.istDate(marketClock.unsafeNow()))
+      const today = IndiaTime.startOfDayMs(marketClock.unsafeNow())
       return underlying === null ? undefined : books.find(underlying, instrument.token, instrument.expiry === null ? 0 : today)
     }
     const matchNow = (held: Held): void => {

@@ -28,7 +28,7 @@ export interface Answer {
 export type SendGate = (stored: OrderRepo.StoredTask) => Effect.Effect<Answer, StoreUnavailable>
 
 /** The broker counts a day from midnight in India. */
-const dayStartMs = (nowMs: number): number => nowMs - IndiaTime.istTimeOfDayMs(nowMs)
+const withDay = (nowMs: number) => ({ nowMs, dayStartMs: IndiaTime.startOfDayMs(nowMs) })
 
 /**
  * The account's own orders are read first, then the book, then the positions. So an order that moves on in between may count twice, but is
@@ -75,11 +75,11 @@ export const make = (orders: Venue, mode: Mode) =>
         const { kind } = request
         const modifiedId = OrderRequest.modifiedBy(request)
         const madeBy = TaskNames.stopOf(idempotencyKey)
-        return repo.ahead({ accountId, mode, kind, termsHash, modifiedId, madeBy, taskId, basketId, nowMs, dayStartMs: dayStartMs(nowMs) })
+        return repo.ahead({ accountId, mode, kind, termsHash, modifiedId, madeBy, taskId, basketId, ...withDay(nowMs) })
       })
 
     const underway = ({ accountId, taskId }: OrderRepo.StoredTask) =>
-      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => repo.underway({ accountId, mode, taskId, nowMs, dayStartMs: dayStartMs(nowMs) }))
+      Effect.flatMap(Clock.currentTimeMillis, (nowMs) => repo.underway({ accountId, mode, taskId, ...withDay(nowMs) }))
 
     /** The profit in the strategy's newest mark. Null if it is unknown; the gate then refuses an order whose check needs it. */
     const profitOf = (owner: string, strategyId: number) =>
@@ -100,7 +100,7 @@ export const make = (orders: Venue, mode: Mode) =>
         if (strategyId === null) return null
         const instrument = OrderRequest.instrumentOf(stored.request) ?? { exchange: "", tradingsymbol: "" }
         const nowMs = yield* Clock.currentTimeMillis
-        const candidate = { strategyId, instrument, taskId: stored.taskId, dayStartMs: dayStartMs(nowMs) }
+        const candidate = { strategyId, instrument, taskId: stored.taskId, dayStartMs: IndiaTime.startOfDayMs(nowMs) }
         const known = yield* strategyLimits.known(candidate)
         if (known === undefined) return null
         const otherLots = Exposure.otherLots(known.held, instrument, lotOf)

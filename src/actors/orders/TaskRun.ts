@@ -5,6 +5,7 @@ import * as GttRequest from "../../domain/orders/GttRequest.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as Outcome from "../../domain/orders/Outcome.ts"
+import * as Task from "../../domain/orders/Task.ts"
 import * as TaskGate from "../../domain/orders/TaskGate.ts"
 import type { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import type { Outbox } from "../../store/orders/Outbox.ts"
@@ -243,7 +244,7 @@ const begun = (desk: Desk, stored: OrderRepo.StoredTask) => {
 }
 
 const isDue = ({ task }: OrderRepo.StoredTask, nowMs: number): boolean =>
-  (task.status === "PENDING" || task.status === "RETRYING") && (task.dueAtMs === null || task.dueAtMs <= nowMs)
+  Task.isUnsent(task) && (task.dueAtMs === null || task.dueAtMs <= nowMs)
 
 /**
  * Runs one task until it has ended, or another process owns it, or it has to wait for other tasks of its basket. Returns its basket's id.

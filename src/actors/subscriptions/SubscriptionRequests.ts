@@ -1,5 +1,6 @@
 import { Data, Effect, Either, Match, Option } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
+import { isIdentity } from "../../domain/Ids.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import type { Refusal, Save } from "../../store/subscriptions/SubscriptionPlaces.ts"
 import { SubscriptionRepo } from "../../store/subscriptions/SubscriptionRepo.ts"
@@ -22,9 +23,6 @@ const refusedText = Match.typeTags<Refusal>()({
   LimitReached: ({ max, what }) => `a service has at most ${max} ${what}`,
   TakesAway: () => "Forbidden"
 })
-
-/** A token that Postgres can hold. */
-const canExist = (token: number): boolean => token > 0 && Number.isSafeInteger(token)
 
 /** Changes subscriptions for a service, with the same rules as for users. */
 const makeChange = Effect.gen(function* () {
@@ -66,7 +64,7 @@ const makeChange = Effect.gen(function* () {
 
   const unsubscribe = (owner: string, tokens: ReadonlyArray<number>, refused: Array<Refused>) =>
     Effect.gen(function* () {
-      const rows = new Map((yield* subscriptions.byTokens(tokens.filter(canExist))).map((row) => [row.instrumentToken, row]))
+      const rows = new Map((yield* subscriptions.byTokens(tokens.filter(isIdentity))).map((row) => [row.instrumentToken, row]))
       let ended = 0
       for (const token of tokens) {
         const row = rows.get(token)

@@ -1,5 +1,6 @@
 import { Effect, Either, Option, Schema } from "effect"
 import * as Figures from "../../domain/accounts/Figures.ts"
+import * as OrderMerge from "../../domain/accounts/OrderMerge.ts"
 import * as Triggers from "../../domain/accounts/Triggers.ts"
 import * as Money from "../../domain/Money.ts"
 import type * as GttRequest from "../../domain/orders/GttRequest.ts"
@@ -43,9 +44,7 @@ const Order = Schema.Struct({
  */
 export type Order = typeof Order.Type & { readonly figures: Figures.Order | null }
 
-/** States in which an order no longer changes. Source: kite.trade/docs/connect/v3/orders. */
-const ended: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"])
-export const isOpen = ({ status }: Pick<Order, "status">): boolean => !ended.has(status)
+export const isOpen = (order: Pick<Order, "status">): boolean => !OrderMerge.hasEnded(order)
 
 const isLaterLeg = Schema.is(Schema.Struct({ iceberg: Schema.Struct({ leg: Schema.Number.pipe(Schema.greaterThan(1)) }) }))
 /** A later leg of an iceberg order, or the stop of a cover order. The broker makes it, with the tag of the order that it follows from. */

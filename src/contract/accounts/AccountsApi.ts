@@ -2,18 +2,17 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
-import { Money, MoneyInput } from "../../domain/Money.ts"
+import { Money } from "../../domain/Money.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
 import { actions } from "../../domain/orders/StrategyLimits.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, Name, Page, Text } from "../shared/Input.ts"
+import { Input, listedFields, Name, Page, PositiveMoney, Text, WholeNumberBetween } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import { Account, NewAccount } from "./LinkedAccount.ts"
 
 const AccountPath = Input({ id: Name(64) })
-const Above = MoneyInput.pipe(Schema.filter((value) => value.isPositive() && !value.isZero(), { message: () => "must be above zero" }))
 const countMax = 1_000_000
-const Count = Schema.Int.pipe(Schema.between(1, countMax, { message: () => `expected a whole number from 1 to ${countMax}` }))
+const Count = WholeNumberBetween(1, countMax)
 const secondsMax = 3_600
 const Seconds = Schema.JsonNumber.pipe(
   Schema.between(0.001, secondsMax, { message: () => `expected a number of seconds up to ${secondsMax}` })
@@ -100,9 +99,7 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
       .addSuccess(
         Schema.Struct({
           accounts: Schema.Array(Account).annotations({ description: "Accounts of ACCOUNTS_FILE first, then linked ones" }),
-          total: Schema.Int,
-          limit: Schema.Int,
-          offset: Schema.Int
+          ...listedFields
         })
       )
   )
@@ -121,15 +118,15 @@ export class AccountsApi extends HttpApiGroup.make("accounts")
       .setPath(AccountPath)
       .setPayload(
         Input({
-          max_order_value: Schema.NullOr(Above),
+          max_order_value: Schema.NullOr(PositiveMoney),
           max_position_lots: Schema.NullOr(Count),
           max_total_lots: Schema.optionalWith(Schema.NullOr(Count).annotations({ description: described.totalLots }), {
             default: () => null
           }),
-          max_daily_loss: Schema.NullOr(Above).annotations({ description: described.loss }),
+          max_daily_loss: Schema.NullOr(PositiveMoney).annotations({ description: described.loss }),
           loss_action: Schema.optionalWith(Schema.NullOr(Action).annotations({ description: described.action }), { default: () => null }),
           max_orders_per_day: Schema.NullOr(Count),
-          price_band_percent: Schema.NullOr(Above),
+          price_band_percent: Schema.NullOr(PositiveMoney),
           duplicate_window_s: Schema.NullOr(Seconds)
         })
       )

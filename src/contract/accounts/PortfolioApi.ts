@@ -6,7 +6,7 @@ import * as Figures from "../../domain/accounts/Figures.ts"
 import * as Reconciliation from "../../domain/accounts/Reconciliation.ts"
 import { Money } from "../../domain/Money.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, Name, Page } from "../shared/Input.ts"
+import { Input, listedFields, Name, Page } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 const AccountPath = Input({ id: Name(64) })
@@ -14,7 +14,6 @@ export const Source = Schema.Literal("broker", "paper")
 
 /** Whose figures these are, and when they were read; null before the first reading. */
 const of = { account_id: Schema.String, source: Source, as_of: Schema.NullOr(Schema.String) }
-const page = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
 
 const Sync = Schema.Struct({
   ...of,
@@ -35,13 +34,17 @@ export class PortfolioApi extends HttpApiGroup.make("portfolio")
     HttpApiEndpoint.get("orders", "/accounts/:id/orders")
       .setPath(AccountPath)
       .setUrlParams(Page)
-      .addSuccess(Schema.Struct({ ...of, orders: Schema.Array(Figures.Order), ...page }).annotations({ identifier: "AccountOrders" }))
+      .addSuccess(
+        Schema.Struct({ ...of, orders: Schema.Array(Figures.Order), ...listedFields }).annotations({ identifier: "AccountOrders" })
+      )
   )
   .add(
     HttpApiEndpoint.get("trades", "/accounts/:id/trades")
       .setPath(AccountPath)
       .setUrlParams(Page)
-      .addSuccess(Schema.Struct({ ...of, trades: Schema.Array(Figures.Trade), ...page }).annotations({ identifier: "AccountTrades" }))
+      .addSuccess(
+        Schema.Struct({ ...of, trades: Schema.Array(Figures.Trade), ...listedFields }).annotations({ identifier: "AccountTrades" })
+      )
   )
   .add(
     HttpApiEndpoint.get("positions", "/accounts/:id/positions")
@@ -52,7 +55,9 @@ export class PortfolioApi extends HttpApiGroup.make("portfolio")
     HttpApiEndpoint.get("holdings", "/accounts/:id/holdings")
       .setPath(AccountPath)
       .setUrlParams(Page)
-      .addSuccess(Schema.Struct({ ...of, holdings: Schema.Array(Figures.Holding), ...page }).annotations({ identifier: "AccountHoldings" }))
+      .addSuccess(
+        Schema.Struct({ ...of, holdings: Schema.Array(Figures.Holding), ...listedFields }).annotations({ identifier: "AccountHoldings" })
+      )
   )
   .add(
     HttpApiEndpoint.get("funds", "/accounts/:id/funds")

@@ -6,18 +6,27 @@ import * as AlertRule from "../../domain/alerts/AlertRule.ts"
 import * as WebhookAddress from "../../domain/alerts/WebhookAddress.ts"
 import { Money, MoneyInput } from "../../domain/Money.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Expiry, Input, Name, Page, pageFields, Symbol, Text, WholeNumber, withDefault } from "../shared/Input.ts"
+import { described } from "../shared/Described.ts"
+import {
+  Expiry,
+  Input,
+  listedFields,
+  Name,
+  NonNegativeMoney,
+  Page,
+  pageFields,
+  Symbol,
+  Text,
+  WholeNumber,
+  WholeNumberBetween,
+  withDefault
+} from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
-
-const described = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
-const whole = (min: number, max: number) =>
-  Schema.Int.pipe(Schema.between(min, max, { message: () => `expected a whole number from ${min} to ${max}` }))
 
 /** Longest time between two events of an alert, and the default. */
 const cooldownMaxS = 86_400
 const cooldownDefaultS = 60
 
-const Hysteresis = MoneyInput.pipe(Schema.filter((value) => !value.isNegative(), { message: () => "must not be negative" }))
 const Id = Input({ id: WholeNumber })
 
 /** The value that an alert looks at, as a caller names it. */
@@ -80,7 +89,7 @@ export class AlertsApi extends HttpApiGroup.make("alerts")
   .add(
     HttpApiEndpoint.get("list", "/")
       .setUrlParams(Page)
-      .addSuccess(Schema.Struct({ alerts: Schema.Array(Alert), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .addSuccess(Schema.Struct({ alerts: Schema.Array(Alert), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.post("create", "/")
@@ -90,9 +99,9 @@ export class AlertsApi extends HttpApiGroup.make("alerts")
           on: On,
           condition: AlertRule.Condition,
           threshold: MoneyInput,
-          hysteresis: Schema.optional(Hysteresis),
+          hysteresis: Schema.optional(NonNegativeMoney),
           repeat: withDefault(Schema.Boolean, () => false),
-          cooldown_s: withDefault(whole(0, cooldownMaxS), () => cooldownDefaultS),
+          cooldown_s: withDefault(WholeNumberBetween(0, cooldownMaxS), () => cooldownDefaultS),
           webhook_url: Schema.optional(WebhookUrl)
         })
       )
@@ -106,9 +115,9 @@ export class AlertsApi extends HttpApiGroup.make("alerts")
         Input({
           name: Schema.optional(Name(100)),
           threshold: Schema.optional(MoneyInput),
-          hysteresis: Schema.optional(Hysteresis),
+          hysteresis: Schema.optional(NonNegativeMoney),
           repeat: Schema.optional(Schema.Boolean),
-          cooldown_s: Schema.optional(whole(0, cooldownMaxS)),
+          cooldown_s: Schema.optional(WholeNumberBetween(0, cooldownMaxS)),
           status: Schema.optional(Schema.Literal("active", "paused")),
           webhook_url: Schema.optional(Schema.NullOr(WebhookUrl))
         })
@@ -124,7 +133,7 @@ export class AlertsApi extends HttpApiGroup.make("alerts")
     HttpApiEndpoint.get("events", "/:id/events")
       .setPath(Id)
       .setUrlParams(Input(pageFields))
-      .addSuccess(Schema.Struct({ events: Schema.Array(AlertHistory), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .addSuccess(Schema.Struct({ events: Schema.Array(AlertHistory), ...listedFields }))
   )
   .middleware(Authentication)
   .addError(Problem.notFound)

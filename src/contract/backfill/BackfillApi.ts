@@ -4,10 +4,10 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as HistoryInput from "../history/HistoryInput.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Expiry, Input, Page, pageFields, Symbol, WholeNumber } from "../shared/Input.ts"
+import { described } from "../shared/Described.ts"
+import { Expiry, Input, listedFields, Page, pageFields, Symbol, WholeNumber } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
-const described = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
 /** Symbols of one request. */
 const symbolsMax = 100
 
@@ -47,7 +47,7 @@ export class BackfillApi extends HttpApiGroup.make("backfills")
   .add(
     HttpApiEndpoint.get("list", "/")
       .setUrlParams(Page)
-      .addSuccess(Schema.Struct({ backfills: Schema.Array(Backfill), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .addSuccess(Schema.Struct({ backfills: Schema.Array(Backfill), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.post("create", "/")
@@ -78,9 +78,7 @@ export class BackfillApi extends HttpApiGroup.make("backfills")
       .addSuccess(
         Schema.Struct({
           instruments: Schema.Array(BackfillInstrument),
-          total: Schema.Int,
-          limit: Schema.Int,
-          offset: Schema.Int
+          ...listedFields
         })
       )
       .addError(Problem.notFound)

@@ -5,7 +5,19 @@ import { Schema } from "effect"
 import * as Entries from "../../domain/rules/Entries.ts"
 import * as Facts from "../../domain/rules/Facts.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, Expiry as IsoDay, Name, Page, pageFields, Symbol, Text, WholeNumber, withDefault } from "../shared/Input.ts"
+import {
+  Input,
+  Expiry as IsoDay,
+  listedFields,
+  Name,
+  oneOf,
+  Page,
+  pageFields,
+  Symbol,
+  Text,
+  WholeNumber,
+  withDefault
+} from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 /** Kite's exchange. `symbol` is the underlying of a commodity, because a commodity's hours depend on it. */
@@ -36,9 +48,6 @@ export const Holiday = Schema.Struct({
   source: Schema.Array(Schema.String),
   confidence: Schema.Int
 }).annotations({ identifier: "Holiday" })
-
-const oneOf = <const Values extends readonly [string, ...ReadonlyArray<string>]>(values: Values) =>
-  Schema.Literal(...values).annotations({ message: () => ({ message: `expected one of ${values.join(", ")}`, override: true }) })
 
 const someOf = <A, I>(item: Schema.Schema<A, I>, max: number) =>
   Schema.Array(item).pipe(
@@ -125,7 +134,7 @@ export class CalendarApi extends HttpApiGroup.make("calendar")
   .add(
     HttpApiEndpoint.get("holidays", "/holidays")
       .setUrlParams(Input({ ...place, from: Schema.optional(IsoDay), to: Schema.optional(IsoDay), ...pageFields }))
-      .addSuccess(Schema.Struct({ holidays: Schema.Array(Holiday), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .addSuccess(Schema.Struct({ holidays: Schema.Array(Holiday), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.post("addEntry", "/holidays")
@@ -158,7 +167,7 @@ export class CalendarApi extends HttpApiGroup.make("calendar")
   .add(
     HttpApiEndpoint.get("changes", "/holidays/changes")
       .setUrlParams(Page)
-      .addSuccess(Schema.Struct({ changes: Schema.Array(CalendarChange), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .addSuccess(Schema.Struct({ changes: Schema.Array(CalendarChange), ...listedFields }))
       .addError(Problem.forbidden)
   )
   .add(

@@ -4,15 +4,13 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as CorporateActions from "../../domain/market/CorporateActions.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, Expiry as IsoDay, Name, pageFields, Symbol, WholeNumber, withDefault } from "../shared/Input.ts"
+import { Input, Expiry as IsoDay, listedFields, Name, oneOf, pageFields, Symbol, WholeNumber, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 /** Actions of one import. */
 export const importMax = 1_000
 
 const exchanges = ["NSE", "BSE"] as const
-const oneOf = <const Values extends readonly [string, ...ReadonlyArray<string>]>(values: Values) =>
-  Schema.Literal(...values).annotations({ message: () => ({ message: `expected one of ${values.join(", ")}`, override: true }) })
 const shares = Schema.Int.pipe(Schema.between(1, 1_000_000, { message: () => "expected a whole number of shares, 1 or more" }))
 const price = Schema.String.pipe(Schema.pattern(/^\d{1,9}(\.\d{1,2})?$/, { message: () => 'expected rupees such as "120.50"' }))
 
@@ -52,9 +50,7 @@ export class CorporateActionsApi extends HttpApiGroup.make("corporateActions")
   .add(
     HttpApiEndpoint.get("list", "/")
       .setUrlParams(Input({ symbol: Schema.optional(Symbol), ...pageFields }))
-      .addSuccess(
-        Schema.Struct({ corporate_actions: Schema.Array(CorporateAction), total: Schema.Int, limit: Schema.Int, offset: Schema.Int })
-      )
+      .addSuccess(Schema.Struct({ corporate_actions: Schema.Array(CorporateAction), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.post("importAll", "/import")

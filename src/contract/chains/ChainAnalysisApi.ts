@@ -8,7 +8,7 @@ import { isMetric, Metric } from "../../domain/options/StrikeDistribution.ts"
 import { Direction } from "../../domain/record/StrategyDefinition.ts"
 import { quantityMax } from "../../domain/strategy/Position.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Expiry, Input, Name, NumberBetween, Symbol, withDefault } from "../shared/Input.ts"
+import { Expiry, Input, Name, NumberBetween, Symbol, WholeNumberBetween, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import { OiCoverage } from "./ChainsApi.ts"
 import { analysis, PayoffKind, PayoffLeg, scenarioBody } from "./PayoffApi.ts"
@@ -57,7 +57,7 @@ const Leg = Input({
   strike: Schema.optional(Positive),
   expiry: Schema.optional(Expiry),
   direction: Direction,
-  quantity: Schema.Int.pipe(Schema.between(0, quantityMax, { message: () => `expected a whole number from 0 to ${quantityMax}` })),
+  quantity: WholeNumberBetween(0, quantityMax),
   entry_price: Schema.optional(MoneyInput),
   iv: Schema.optional(NumberBetween(0, 10)),
   forward: Schema.optional(Positive)

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { Money } from "../../domain/Money.ts"
 import { greeks } from "../shared/Greeks.ts"
-import { digits, MarketInstant, NumberBetween, numberText, withDefault } from "../shared/Input.ts"
+import { digits, MarketInstant, NumberBetween, numberText, WholeNumberBetween, withDefault } from "../shared/Input.ts"
 
 const NumberOrNull = Schema.NullOr(Schema.Number)
 
@@ -9,7 +9,6 @@ const NumberOrNull = Schema.NullOr(Schema.Number)
 const pointsMin = 2
 const pointsMax = 1001
 const pointsDefault = 101
-const pointsExpected = `expected a whole number from ${pointsMin} to ${pointsMax}`
 /** A spot shift is a share of the spot (-0.05: five percent down), a volatility shift is added to every volatility (0.02: two points). */
 export const spotShift = [-0.99, 10] as const
 export const volShift = [-5, 5] as const
@@ -19,13 +18,13 @@ export const scenarioQuery = {
   spot_shift: withDefault(numberText(...spotShift), () => 0),
   vol_shift: withDefault(numberText(...volShift), () => 0),
   date: Schema.optional(MarketInstant),
-  points: withDefault(digits(pointsMax, pointsMin, pointsExpected), () => pointsDefault)
+  points: withDefault(digits(pointsMax, pointsMin), () => pointsDefault)
 }
 export const scenarioBody = {
   spot_shift: withDefault(NumberBetween(...spotShift), () => 0),
   vol_shift: withDefault(NumberBetween(...volShift), () => 0),
   date: Schema.optional(MarketInstant),
-  points: withDefault(Schema.Int.pipe(Schema.between(pointsMin, pointsMax, { message: () => pointsExpected })), () => pointsDefault)
+  points: withDefault(WholeNumberBetween(pointsMin, pointsMax), () => pointsDefault)
 }
 
 export const Greeks = Schema.Struct(greeks).annotations({ identifier: "Greeks" })

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
+import { described } from "../shared/Described.ts"
 
 const NumberOrNull = Schema.NullOr(Schema.Number)
-const described = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
 
 /** Number of strikes omitted from a smile, by reason. Quotes.ts in the domain defines the reasons. */
 const LeftOut = Schema.Struct({

@@ -8,7 +8,7 @@ import { digits, Input, WholeNumber } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 const NumberOrNull = Schema.NullOr(Schema.Number)
-const Size = digits(quantityMax, 1, `expected a whole number from 1 to ${quantityMax}`)
+const Size = digits(quantityMax, 1)
 
 /** `total` counts the units at this price and better ones. */
 const Level = Schema.Struct({ price: Schema.Number, quantity: Schema.Int, orders: Schema.Int, total: Schema.Int }).annotations({

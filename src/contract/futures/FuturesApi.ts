@@ -20,7 +20,7 @@ const AsOf = Schema.NullOr(Schema.String)
 const Price = Money.pipe(
   Schema.filter((price) => !price.isNegative() && price.lte(1e12), { message: () => "expected a price from 0 to 1000000000000" })
 )
-const Quantity = digits(quantityMax, 1, `expected a whole number from 1 to ${quantityMax}`)
+const Quantity = digits(quantityMax, 1)
 
 const named = { expiry: Schema.String, instrument_token: Schema.Int, tradingsymbol: Schema.NullOr(Schema.String) }
 const quoted = { ...named, last_price: NumberOrNull, oi: NumberOrNull }

@@ -5,14 +5,26 @@ import { Schema } from "effect"
 import * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import * as Moneyness from "../../domain/options/Moneyness.ts"
 import { Authentication } from "../shared/Authentication.ts"
+import { described } from "../shared/Described.ts"
 import { volatilityAndGreeks } from "../shared/Greeks.ts"
-import { digits, Expiry, Input, limitDefault, limitMax, listText, numberText, pageFields, Symbol, withDefault } from "../shared/Input.ts"
+import {
+  digits,
+  Expiry,
+  Input,
+  limitDefault,
+  limitMax,
+  listedFields,
+  listText,
+  numberText,
+  pageFields,
+  Symbol,
+  withDefault
+} from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import * as HistoryInput from "./HistoryInput.ts"
 
 const NumberOrNull = Schema.NullOr(Schema.Number)
-const about = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
-const points = <A, I>(point: Schema.Schema<A, I>) => about(Schema.Array(point), "One for each minute or interval, ascending")
+const points = <A, I>(point: Schema.Schema<A, I>) => described(Schema.Array(point), "One for each minute or interval, ascending")
 
 /** Largest number of strikes, and of distances from the money, in one answer. */
 export const strikesMax = 10
@@ -45,11 +57,10 @@ export const spanFields = {
   from: Schema.optional(HistoryInput.From),
   to: Schema.optional(HistoryInput.To)
 }
-export const Steps = digits(stepsMax, 0, `expected a whole number from 0 to ${stepsMax}`)
+export const Steps = digits(stepsMax, 0)
 export const Places = listText(Place, bucketsMax)
 
 const series = { symbol: Schema.String, expiry: Schema.String, interval: Schema.String }
-const page = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
 
 const StoredOption = Schema.Struct({
   tradingsymbol: Schema.String,
@@ -76,9 +87,9 @@ export type StrikePoint = typeof StrikePoint.Encoded
 const PlaceValue = Schema.Struct({
   bucket: Schema.String,
   call_strike: NumberOrNull,
-  call: about(NumberOrNull, "The metric of the call; null if it has none"),
+  call: described(NumberOrNull, "The metric of the call; null if it has none"),
   put_strike: NumberOrNull,
-  put: about(NumberOrNull, "The metric of the put; null if it has none")
+  put: described(NumberOrNull, "The metric of the put; null if it has none")
 }).annotations({ identifier: "MoneynessValue" })
 const MoneynessPoint = Schema.Struct({ date: Schema.String, forward: NumberOrNull, values: Schema.Array(PlaceValue) }).annotations({
   identifier: "MoneynessPoint"
@@ -88,7 +99,7 @@ export type MoneynessPoint = typeof MoneynessPoint.Encoded
 const DecayPoint = Schema.Struct({
   date: Schema.String,
   premium: Schema.Number,
-  change: about(Schema.Number, "Premium less that of the first point, rupees: negative for a decay"),
+  change: described(Schema.Number, "Premium less that of the first point, rupees: negative for a decay"),
   expected: Schema.Number,
   residual: Schema.Number
 }).annotations({ identifier: "DecayPoint" })
@@ -101,7 +112,7 @@ const DistributionPoint = Schema.Struct({
   put_total: NumberOrNull,
   call_peak: NumberOrNull,
   put_peak: NumberOrNull,
-  centre: about(NumberOrNull, "Mean strike, weighted with the metric; null for a metric that cannot be added")
+  centre: described(NumberOrNull, "Mean strike, weighted with the metric; null for a metric that cannot be added")
 }).annotations({ identifier: "DistributionPoint" })
 export type DistributionPoint = typeof DistributionPoint.Encoded
 
@@ -113,14 +124,14 @@ const TermPoint = Schema.Struct({
   atm_iv: NumberOrNull,
   expected_move: NumberOrNull,
   expected_move_percent: NumberOrNull,
-  straddle: about(NumberOrNull, "Last prices of the call and the put at the money, rupees; null without both")
+  straddle: described(NumberOrNull, "Last prices of the call and the put at the money, rupees; null without both")
 }).annotations({ identifier: "TermPoint" })
 
 export class ChainHistoryApi extends HttpApiGroup.make("foHistory")
   .add(
     HttpApiEndpoint.get("strikesHistory", "/strikes/history")
       .setUrlParams(Input({ ...spanFields, strikes: listText(numberText(0, 1e9), strikesMax), ...pageFields }))
-      .addSuccess(Schema.Struct({ ...series, points: points(StrikePoint), ...page }))
+      .addSuccess(Schema.Struct({ ...series, points: points(StrikePoint), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.get("moneynessSeries", "/moneyness-series")
@@ -132,7 +143,7 @@ export class ChainHistoryApi extends HttpApiGroup.make("foHistory")
           ...pageFields
         })
       )
-      .addSuccess(Schema.Struct({ ...series, metric: StoredMetric, points: points(MoneynessPoint), ...page }))
+      .addSuccess(Schema.Struct({ ...series, metric: StoredMetric, points: points(MoneynessPoint), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.get("premiumDecay", "/premium-decay")
@@ -140,12 +151,12 @@ export class ChainHistoryApi extends HttpApiGroup.make("foHistory")
       .addSuccess(
         Schema.Struct({
           ...series,
-          kind: about(Schema.Literal("straddle", "strangle"), "straddle for 0 steps"),
+          kind: described(Schema.Literal("straddle", "strangle"), "straddle for 0 steps"),
           /** The strikes of the first minute of the span; null when nothing is stored, or the ladder is too short. */
           call_strike: NumberOrNull,
           put_strike: NumberOrNull,
           points: points(DecayPoint),
-          ...page
+          ...listedFields
         })
       )
   )
@@ -155,19 +166,19 @@ export class ChainHistoryApi extends HttpApiGroup.make("foHistory")
         Input({
           ...spanFields,
           metric: withDefault(StoredMetric, () => "oi" as const),
-          limit: withDefault(digits(wholeChainsMax, 1, `expected a whole number from 1 to ${wholeChainsMax}`), () => limitDefault),
+          limit: withDefault(digits(wholeChainsMax, 1), () => limitDefault),
           offset: pageFields.offset
         })
       )
-      .addSuccess(Schema.Struct({ ...series, metric: StoredMetric, points: points(DistributionPoint), ...page }))
+      .addSuccess(Schema.Struct({ ...series, metric: StoredMetric, points: points(DistributionPoint), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.get("ivRank", "/iv-rank")
       .setUrlParams(
         Input({
           symbol: Symbol,
-          tenor_days: withDefault(digits(365, 1, "expected a whole number from 1 to 365"), () => 30),
-          days: withDefault(digits(daysMax, 30, `expected a whole number from 30 to ${daysMax}`), () => 365)
+          tenor_days: withDefault(digits(365, 1), () => 30),
+          days: withDefault(digits(daysMax, 30), () => 365)
         })
       )
       .addSuccess(
@@ -175,14 +186,14 @@ export class ChainHistoryApi extends HttpApiGroup.make("foHistory")
           symbol: Schema.String,
           spot: NumberOrNull,
           tenor_days: Schema.Int,
-          iv: about(NumberOrNull, "Volatility of the tenor now, a fraction; null before anything was published"),
+          iv: described(NumberOrNull, "Volatility of the tenor now, a fraction; null before anything was published"),
           rank: NumberOrNull,
           percentile: NumberOrNull,
-          low: about(NumberOrNull, "Lowest volatility of the past days and now"),
-          high: about(NumberOrNull, "Highest volatility of the past days and now"),
+          low: described(NumberOrNull, "Lowest volatility of the past days and now"),
+          high: described(NumberOrNull, "Highest volatility of the past days and now"),
           days: Schema.Int,
           days_counted: Schema.Int,
-          reason: about(
+          reason: described(
             Schema.NullOr(Schema.Literal("too_few_days", "no_volatility", "no_range")),
             "Why there is no rank: fewer than 20 past days are stored, no expiry has a volatility, or all days have the same; null with a rank"
           ),

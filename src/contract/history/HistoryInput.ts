@@ -45,7 +45,7 @@ const instant = (atEnd: boolean) =>
       })
     ),
     Schema.Number,
-    { strict: true, decode: (text) => instantMs(text, atEnd), encode: (ms) => new Date(ms).toISOString() }
+    { strict: true, decode: (text) => instantMs(text, atEnd), encode: (ms) => IndiaTime.isoTime(ms) }
   )
 /** UNIX ms. */
 export const From = instant(false)

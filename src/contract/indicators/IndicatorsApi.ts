@@ -4,13 +4,13 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import * as HistoryInput from "../history/HistoryInput.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { digits, Input, pageFields } from "../shared/Input.ts"
+import { digits, Input, listedFields, pageFields } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import { Indicator, Indicators, IndicatorsText, series } from "./IndicatorInput.ts"
 
 /** The largest number of bars that a request may go back from the newest one. */
 export const offsetMax = 1_000
-const Offset = digits(offsetMax, 0, `expected a whole number from 0 to ${offsetMax}`)
+const Offset = digits(offsetMax, 0)
 /** Items of one batch. */
 export const requestsMax = 20
 
@@ -91,9 +91,7 @@ export class IndicatorsApi extends HttpApiGroup.make("indicators")
           indicator: Schema.String,
           outputs: Schema.Array(Schema.String),
           points: Schema.Array(Schema.Struct({ date: Schema.String, values: Values })),
-          total: Schema.Int,
-          limit: Schema.Int,
-          offset: Schema.Int
+          ...listedFields
         })
       )
   )
@@ -120,7 +118,7 @@ export class IndicatorsApi extends HttpApiGroup.make("indicators")
   .add(
     HttpApiEndpoint.get("subscriptions", "/subscriptions")
       .setUrlParams(Input(pageFields))
-      .addSuccess(Schema.Struct({ subscriptions: Schema.Array(Subscription), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .addSuccess(Schema.Struct({ subscriptions: Schema.Array(Subscription), ...listedFields }))
   )
   .add(HttpApiEndpoint.del("clearCache", "/cache").addSuccess(Schema.Struct({ removed: Schema.Int })))
   .middleware(Authentication)

@@ -4,11 +4,11 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { isMetric, Metric } from "../../domain/options/StrikeDistribution.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Expiry, Input, pageFields, Symbol } from "../shared/Input.ts"
+import { described } from "../shared/Described.ts"
+import { Expiry, Input, listedFields, pageFields, Symbol } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import { Instrument } from "./InstrumentsApi.ts"
 
-const described = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
 const MetricName = Schema.String.pipe(Schema.filter(isMetric, { jsonSchema: { type: "string", enum: Object.keys(Metric) } }))
 
 const ChainMetric = Schema.Struct({
@@ -32,9 +32,7 @@ export class FoInstrumentsApi extends HttpApiGroup.make("foInstruments")
         Schema.Struct({
           symbol: Schema.String,
           instruments: Schema.Array(Instrument),
-          total: Schema.Int,
-          limit: Schema.Int,
-          offset: Schema.Int
+          ...listedFields
         })
       )
       .addError(Problem.notFound)

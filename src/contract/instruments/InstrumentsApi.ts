@@ -3,7 +3,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { Authentication } from "../shared/Authentication.ts"
-import { Expiry, Input, pageFields, Symbol, Text, WholeNumber } from "../shared/Input.ts"
+import { Expiry, Input, listedFields, pageFields, Symbol, Text, WholeNumber } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 /** Prices in rupees. `underlying` is the name that derivatives carry: NIFTY for the index NIFTY 50 and all its contracts. */
@@ -38,7 +38,6 @@ export const FoEnabled = Schema.Struct({
   future_expiries: Schema.Array(Schema.String)
 }).annotations({ identifier: "FoEnabled" })
 
-const page = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
 const searchLengthMax = 100
 
 export class InstrumentsApi extends HttpApiGroup.make("instruments")
@@ -54,12 +53,12 @@ export class InstrumentsApi extends HttpApiGroup.make("instruments")
           ...pageFields
         })
       )
-      .addSuccess(Schema.Struct({ instruments: Schema.Array(Instrument), ...page, trade_date: Schema.NullOr(Schema.String) }))
+      .addSuccess(Schema.Struct({ instruments: Schema.Array(Instrument), ...listedFields, trade_date: Schema.NullOr(Schema.String) }))
   )
   .add(
     HttpApiEndpoint.get("foEnabled", "/fo-enabled")
       .setUrlParams(Input({ exchange: Schema.optional(Symbol), ...pageFields }))
-      .addSuccess(Schema.Struct({ underlyings: Schema.Array(FoEnabled), ...page }))
+      .addSuccess(Schema.Struct({ underlyings: Schema.Array(FoEnabled), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.get("bySymbol", "/by-symbol/:exchange/:tradingsymbol")

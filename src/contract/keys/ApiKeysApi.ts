@@ -4,16 +4,13 @@ import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { Role, Scope } from "../../domain/access/Access.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, Name, Page, WholeNumber, withDefault } from "../shared/Input.ts"
+import { described } from "../shared/Described.ts"
+import { Input, listedFields, Name, Page, WholeNumber, WholeNumberBetween, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
-
-const described = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
 
 const daysMax = 365
 const scopesMax = 50
 const overlapMaxSeconds = 7 * 86_400
-const whole = (min: number, max: number) =>
-  Schema.Int.pipe(Schema.between(min, max, { message: () => `expected a whole number from ${min} to ${max}` }))
 
 const TimeOrNull = Schema.NullOr(Schema.String)
 const view = {
@@ -38,7 +35,7 @@ export class ApiKeysApi extends HttpApiGroup.make("apiKeys")
   .add(
     HttpApiEndpoint.get("list", "/")
       .setUrlParams(Page)
-      .addSuccess(Schema.Struct({ keys: Schema.Array(ApiKey), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .addSuccess(Schema.Struct({ keys: Schema.Array(ApiKey), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.post("create", "/")
@@ -50,7 +47,7 @@ export class ApiKeysApi extends HttpApiGroup.make("apiKeys")
             Schema.maxItems(scopesMax, { message: () => `at most ${scopesMax} scopes` })
           ),
           role: Schema.optional(Role),
-          expires_in_days: withDefault(whole(1, daysMax), () => 90)
+          expires_in_days: withDefault(WholeNumberBetween(1, daysMax), () => 90)
         })
       )
       .addSuccess(NewApiKey, { status: 201 })
@@ -60,7 +57,7 @@ export class ApiKeysApi extends HttpApiGroup.make("apiKeys")
   .add(
     HttpApiEndpoint.post("rotate", "/:id/rotate")
       .setPath(Id)
-      .setPayload(Input({ overlap_s: withDefault(whole(0, overlapMaxSeconds), () => 3_600) }))
+      .setPayload(Input({ overlap_s: withDefault(WholeNumberBetween(0, overlapMaxSeconds), () => 3_600) }))
       .addSuccess(NewApiKey, { status: 201 })
       .addError(Problem.notFound)
       .addError(Problem.conflict)

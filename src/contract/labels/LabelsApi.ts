@@ -5,10 +5,9 @@ import { Schema } from "effect"
 import { Label, Place } from "../../domain/labels/LabelMessage.ts"
 import * as HistoryInput from "../history/HistoryInput.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, Instant, Name, pageFields, Symbol, Text, WholeNumber, withDefault } from "../shared/Input.ts"
+import { described } from "../shared/Described.ts"
+import { Input, Instant, listedFields, Name, pageFields, Symbol, Text, WholeNumber, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
-
-const described = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
 
 /** The mark has room for so many characters. */
 const Short = Name(2)
@@ -49,7 +48,7 @@ export class LabelsApi extends HttpApiGroup.make("labels")
   .add(
     HttpApiEndpoint.get("list", "/labels")
       .setUrlParams(Input({ symbol: Schema.optional(Symbol), ...span, ...pageFields }))
-      .addSuccess(Schema.Struct({ labels: Schema.Array(Label), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .addSuccess(Schema.Struct({ labels: Schema.Array(Label), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.post("create", "/labels")

@@ -4,10 +4,10 @@ import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { Authentication } from "../shared/Authentication.ts"
+import { described } from "../shared/Described.ts"
 import { Input, Name, Text } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
-const described = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
 const Id = Schema.Union(Schema.Int, Text(128))
 const Version = Schema.Literal("2.0")
 const Values = Schema.Record({ key: Schema.String, value: Schema.Unknown })

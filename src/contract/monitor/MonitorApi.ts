@@ -6,13 +6,13 @@ import { BuildUp } from "../chains/ChainAnalysisApi.ts"
 import { ChangeFrom, OiCoverage } from "../chains/ChainsApi.ts"
 import * as HistoryInput from "../history/HistoryInput.ts"
 import { Authentication } from "../shared/Authentication.ts"
+import { described } from "../shared/Described.ts"
 import { volatilityAndGreeks } from "../shared/Greeks.ts"
 import { digits, Expiry, Input, numberText, Symbol, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 const NumberOrNull = Schema.NullOr(Schema.Number)
 const TextOrNull = Schema.NullOr(Schema.String)
-const described = <A, I>(schema: Schema.Schema<A, I>, description: string) => schema.annotations({ description })
 const defaultSymbol = "NIFTY"
 /** The underlying, and one of its expiries; by default the nearest one that is streamed. */
 const chosen = { symbol: withDefault(Symbol, () => defaultSymbol), expiry: Schema.optional(Expiry) }
@@ -20,7 +20,7 @@ const chosen = { symbol: withDefault(Symbol, () => defaultSymbol), expiry: Schem
 /** Strangles shown beside the straddle. */
 export const strangles = 5
 const countMax = 50
-const Count = withDefault(digits(countMax, 1, `expected a whole number from 1 to ${countMax}`), () => 5)
+const Count = withDefault(digits(countMax, 1), () => 5)
 
 /** What every answer begins with. */
 const named = { symbol: Schema.String, expiry: Schema.String, spot: NumberOrNull, as_of: TextOrNull }

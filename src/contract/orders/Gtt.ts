@@ -1,10 +1,9 @@
 import { Schema } from "effect"
+import { Product } from "../../domain/accounts/OrderAttributes.ts"
 import { Trigger } from "../../domain/accounts/Triggers.ts"
-import { MoneyInput } from "../../domain/Money.ts"
 import { quantityMax } from "../../domain/strategy/Position.ts"
-import { Input, Name, withDefault } from "../shared/Input.ts"
+import { Input, listedFields, Name, PositiveMoney, WholeNumberBetween, withDefault } from "../shared/Input.ts"
 
-const Price = MoneyInput.pipe(Schema.filter((price) => price.isPositive() && !price.isZero(), { message: () => "must be above zero" }))
 /** Seconds after which a request that was not sent is given up. */
 const deadlineMax = 3_600
 const deadlineDefault = 30
@@ -15,29 +14,26 @@ const terms = {
   type: Schema.Literal("single", "two-leg"),
   exchange: Name(16),
   tradingsymbol: Name(64),
-  trigger_values: Schema.Array(Price).pipe(
+  trigger_values: Schema.Array(PositiveMoney).pipe(
     Schema.minItems(1, { message: () => "expected one or two" }),
     Schema.maxItems(2, { message: () => "expected one or two" })
   ),
-  last_price: Schema.optional(Price),
+  last_price: Schema.optional(PositiveMoney),
   orders: Schema.Array(
     Input({
       transaction_type: Schema.Literal("BUY", "SELL"),
-      quantity: Schema.Int.pipe(Schema.between(1, quantityMax, { message: () => `expected a whole number from 1 to ${quantityMax}` })),
-      product: Schema.Literal("NRML", "MIS", "CNC", "MTF"),
+      quantity: WholeNumberBetween(1, quantityMax),
+      product: Product,
       order_type: withDefault(Schema.Literal("LIMIT"), () => "LIMIT" as const),
-      price: Price
+      price: PositiveMoney
     })
   ).pipe(Schema.minItems(1, { message: () => "expected one or two" }), Schema.maxItems(2, { message: () => "expected one or two" })),
-  deadline_s: withDefault(
-    Schema.Int.pipe(Schema.between(1, deadlineMax, { message: () => `expected a whole number from 1 to ${deadlineMax}` })),
-    () => deadlineDefault
-  )
+  deadline_s: withDefault(WholeNumberBetween(1, deadlineMax), () => deadlineDefault)
 }
 
 interface Terms {
   readonly type: "single" | "two-leg"
-  readonly trigger_values: ReadonlyArray<typeof Price.Type>
+  readonly trigger_values: ReadonlyArray<typeof PositiveMoney.Type>
   readonly orders: ReadonlyArray<unknown>
 }
 const problemOf = ({ orders, trigger_values, type }: Terms) => {
@@ -64,7 +60,5 @@ export const GttList = Schema.Struct({
   triggers: Schema.Array(Trigger.annotations({ identifier: "GttTrigger" })).annotations({
     description: "As the broker has them, in the order of their ids, also those that were made elsewhere"
   }),
-  total: Schema.Int,
-  limit: Schema.Int,
-  offset: Schema.Int
+  ...listedFields
 }).annotations({ identifier: "GttList" })

@@ -1,11 +1,10 @@
 import { Schema } from "effect"
+import { hasTrigger, isPriced, OrderType, Product, Validity, Variety } from "../../domain/accounts/OrderAttributes.ts"
 import { MoneyInput } from "../../domain/Money.ts"
-import { OrderType, Validity, Variety } from "../../domain/orders/OrderRequest.ts"
 import { quantityMax } from "../../domain/strategy/Position.ts"
-import { Input, Name, withDefault } from "../shared/Input.ts"
+import { Input, Name, PositiveMoney, WholeNumberBetween, withDefault } from "../shared/Input.ts"
 
-const Price = MoneyInput.pipe(Schema.filter((price) => price.isPositive() && !price.isZero(), { message: () => "must be above zero" }))
-const Quantity = Schema.Int.pipe(Schema.between(1, quantityMax, { message: () => `expected a whole number from 1 to ${quantityMax}` }))
+const Quantity = WholeNumberBetween(1, quantityMax)
 const Protection = MoneyInput.pipe(
   Schema.filter((percent) => percent.equals(-1) || (percent.isPositive() && percent.lte(100)), {
     message: () => "expected -1, or a percentage up to 100"
@@ -19,14 +18,12 @@ const legsMax = 50
 const deadlineMax = 3_600
 const deadlineDefault = 30
 const OrderId = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9-]{1,64}$/, { message: () => "expected the id of an order" }))
-const whole = (min: number, max: number) =>
-  Schema.Int.pipe(Schema.between(min, max, { message: () => `expected a whole number from ${min} to ${max}` }))
 
 const common = {
   account_id: Name(64),
   variety: withDefault(Variety, () => "regular" as const),
   strategy_id: Schema.optional(Schema.Int),
-  deadline_s: withDefault(whole(1, deadlineMax), () => deadlineDefault),
+  deadline_s: withDefault(WholeNumberBetween(1, deadlineMax), () => deadlineDefault),
   unknown: withDefault(Schema.Literal("park", "resend"), () => "park" as const)
 }
 const terms = {
@@ -34,21 +31,19 @@ const terms = {
   tradingsymbol: Name(64),
   transaction_type: Schema.Literal("BUY", "SELL"),
   quantity: Quantity,
-  product: Schema.Literal("NRML", "MIS", "CNC", "MTF"),
+  product: Product,
   order_type: OrderType,
   validity: withDefault(Validity, () => "DAY" as const),
-  price: Schema.optional(Price),
-  trigger_price: Schema.optional(Price),
-  validity_ttl: Schema.optional(whole(1, ttlMax)),
+  price: Schema.optional(PositiveMoney),
+  trigger_price: Schema.optional(PositiveMoney),
+  validity_ttl: Schema.optional(WholeNumberBetween(1, ttlMax)),
   disclosed_quantity: Schema.optional(Quantity),
   market_protection: Schema.optional(Protection),
-  iceberg_legs: Schema.optional(whole(legsMin, legsMax))
+  iceberg_legs: Schema.optional(WholeNumberBetween(legsMin, legsMax))
 }
 
-const priced: ReadonlySet<string> = new Set(["LIMIT", "SL"])
-const triggered: ReadonlySet<string> = new Set(["SL", "SL-M"])
 interface Terms {
-  readonly order_type: string
+  readonly order_type: OrderType
   readonly price?: unknown
   readonly trigger_price?: unknown
   readonly product: string
@@ -60,22 +55,22 @@ interface Terms {
 /** A cover order is an order with a stop at `trigger_price`, for the day. Source: kite.trade/docs/connect/v3/orders, variety co. */
 const coverProblemOf = (it: Terms) => {
   const wrong = (field: string, message: string) => ({ path: [field], message })
-  if (triggered.has(it.order_type)) return wrong("order_type", "a cover order is a LIMIT or MARKET order")
+  if (hasTrigger(it.order_type)) return wrong("order_type", "a cover order is a LIMIT or MARKET order")
   if (it.trigger_price === undefined) return wrong("trigger_price", "a cover order needs the trigger price of its stop")
   return it.product === "MIS" ? true : wrong("product", "a cover order is of product MIS")
 }
 /** A field that an order type needs, or that has no meaning for it. */
 const problemOf = (it: Terms) => {
   const wrong = (field: string, message: string) => ({ path: [field], message })
-  if (priced.has(it.order_type) !== (it.price !== undefined))
-    return wrong("price", `a ${it.order_type} order ${priced.has(it.order_type) ? "needs a price" : "has no price"}`)
+  if (isPriced(it.order_type) !== (it.price !== undefined))
+    return wrong("price", `a ${it.order_type} order ${isPriced(it.order_type) ? "needs a price" : "has no price"}`)
   if (it.variety === "co") {
     const problem = coverProblemOf(it)
     if (problem !== true) return problem
-  } else if (triggered.has(it.order_type) !== (it.trigger_price !== undefined))
+  } else if (hasTrigger(it.order_type) !== (it.trigger_price !== undefined))
     return wrong(
       "trigger_price",
-      `a ${it.order_type} order ${triggered.has(it.order_type) ? "needs a trigger price" : "has no trigger price"}`
+      `a ${it.order_type} order ${hasTrigger(it.order_type) ? "needs a trigger price" : "has no trigger price"}`
     )
   if ((it.variety === "iceberg") !== (it.iceberg_legs !== undefined)) return wrong("iceberg_legs", "is for iceberg orders, which need it")
   if ((it.validity === "TTL") !== (it.validity_ttl !== undefined)) return wrong("validity_ttl", "is for validity TTL, which needs it")
@@ -96,8 +91,8 @@ export const NewModify = Input({
   kind: Schema.Literal("modify"),
   order_id: OrderId,
   quantity: Schema.optional(Quantity),
-  price: Schema.optional(Price),
-  trigger_price: Schema.optional(Price),
+  price: Schema.optional(PositiveMoney),
+  trigger_price: Schema.optional(PositiveMoney),
   order_type: Schema.optional(OrderType),
   validity: Schema.optional(Validity),
   disclosed_quantity: Schema.optional(Quantity),

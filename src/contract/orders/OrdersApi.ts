@@ -6,7 +6,8 @@ import { Basket as MarginBasket } from "../../domain/accounts/Margins.ts"
 import { Money } from "../../domain/Money.ts"
 import { Mode, OrderTask, Status } from "../../domain/orders/OrderMessage.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { digits, Input, Name, pageFields, WholeNumber } from "../shared/Input.ts"
+import { described } from "../shared/Described.ts"
+import { digits, Input, listedFields, Name, pageFields, WholeNumber } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import { ChangedGtt, GttList, NewGtt, TriggerId } from "./Gtt.ts"
 import { IdempotencyKey, NewBasket, NewOrder } from "./NewOrder.ts"
@@ -91,41 +92,35 @@ const Hypothetical = Input({
 const Key = Schema.Struct({ "idempotency-key": IdempotencyKey })
 /** A caller waits at most this long for the end of a task. */
 const waitMsMax = 30_000
-const waits = { wait_ms: Schema.optional(digits(waitMsMax, 0, `expected a whole number from 0 to ${waitMsMax}`)) }
+const waits = { wait_ms: Schema.optional(digits(waitMsMax, 0)) }
 const Wait = Input(waits)
 const TaskPath = Input({ id: WholeNumber })
-const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
-const describedBy = (description: string) => ({ description })
 const CompensationLeg = Schema.Struct({
   task_id: Schema.String,
-  state: Schema.Literal("waiting", "not_placed", "unknown", "cancelling", "closing", "undone", "failed").annotations(
-    describedBy(
-      "waiting: the task or its order has not ended yet. not_placed: it has no order. unknown: nobody knows whether an order was placed, so nothing is sent. cancelling: its open order is being cancelled. closing: an order of the opposite side closes what it traded. undone: nothing of it is left. failed: a person must look"
-    )
+  state: described(
+    Schema.Literal("waiting", "not_placed", "unknown", "cancelling", "closing", "undone", "failed"),
+    "waiting: the task or its order has not ended yet. not_placed: it has no order. unknown: nobody knows whether an order was placed, so nothing is sent. cancelling: its open order is being cancelled. closing: an order of the opposite side closes what it traded. undone: nothing of it is left. failed: a person must look"
   ),
-  order_id: Schema.NullOr(Schema.String).annotations(describedBy("The order that is taken back; null if none was placed")),
-  filled_quantity: Schema.NullOr(Schema.Int).annotations(describedBy("What the order traded; null while that may change")),
-  message: Schema.NullOr(Schema.String).annotations(describedBy("The reason for the state; null if there is none")),
-  tasks: Schema.Array(OrderTask).annotations(describedBy("The tasks that cancel or close the order"))
+  order_id: described(Schema.NullOr(Schema.String), "The order that is taken back; null if none was placed"),
+  filled_quantity: described(Schema.NullOr(Schema.Int), "What the order traded; null while that may change"),
+  message: described(Schema.NullOr(Schema.String), "The reason for the state; null if there is none"),
+  tasks: described(Schema.Array(OrderTask), "The tasks that cancel or close the order")
 }).annotations({ identifier: "CompensationLeg" })
 const Compensation = Schema.Struct({
-  status: Schema.Literal("open", "not_needed", "running", "done", "incomplete").annotations(
-    describedBy(
-      "open: the basket goes on. not_needed: all orders were placed. running: a task failed, and the orders are being taken back. done: all were taken back. incomplete: something is left that a person must look at"
-    )
+  status: described(
+    Schema.Literal("open", "not_needed", "running", "done", "incomplete"),
+    "open: the basket goes on. not_needed: all orders were placed. running: a task failed, and the orders are being taken back. done: all were taken back. incomplete: something is left that a person must look at"
   ),
-  failed_at: Schema.NullOr(Schema.String).annotations(
-    describedBy("When the failure of the basket was noticed, ISO 8601; null if it has not failed")
-  ),
-  legs: Schema.Array(CompensationLeg).annotations(describedBy("Each task of the basket in its order; empty while none has failed"))
+  failed_at: described(Schema.NullOr(Schema.String), "When the failure of the basket was noticed, ISO 8601; null if it has not failed"),
+  legs: described(Schema.Array(CompensationLeg), "Each task of the basket in its order; empty while none has failed")
 }).annotations({ identifier: "Compensation" })
 const Basket = Schema.Struct({
   basket_id: Schema.String,
   on_failure: Schema.Literal("stop", "compensate"),
   tasks: Schema.Array(OrderTask),
-  compensation: Schema.NullOr(Compensation).annotations(describedBy("What is taken back; null for a basket that only stops"))
+  compensation: described(Schema.NullOr(Compensation), "What is taken back; null for a basket that only stops")
 }).annotations({ identifier: "OrderBasket" })
-const TaskList = Schema.Struct({ tasks: Schema.Array(OrderTask), ...listed })
+const TaskList = Schema.Struct({ tasks: Schema.Array(OrderTask), ...listedFields })
 
 /** The task of a request. With `slice` it is that of the first part, and `slices` has all. */
 const Submitted = Schema.Struct({

@@ -2,9 +2,9 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
-import { Money, MoneyInput } from "../../domain/Money.ts"
+import { Money } from "../../domain/Money.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Expiry, Input, Name, pageFields, Symbol } from "../shared/Input.ts"
+import { Expiry, Input, listedFields, Name, NonNegativeMoney, pageFields, Symbol } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 export const Settlement = Schema.Struct({
@@ -21,13 +21,11 @@ export const Settlement = Schema.Struct({
   reference: Schema.NullOr(Schema.String).annotations({ description: "Where an entered price is from; null for a computed price" })
 }).annotations({ identifier: "Settlement" })
 
-const Price = MoneyInput.pipe(Schema.filter((price) => !price.isNegative(), { message: () => "must not be negative" }))
-
 const Entry = Input({
   exchange: Symbol,
   tradingsymbol: Name(64),
   expiry: Expiry,
-  price: Price,
+  price: NonNegativeMoney,
   reference: Name(200)
 })
 
@@ -35,7 +33,7 @@ export class SettlementsApi extends HttpApiGroup.make("settlements")
   .add(
     HttpApiEndpoint.get("list", "/")
       .setUrlParams(Input({ tradingsymbol: Schema.optional(Symbol), ...pageFields }))
-      .addSuccess(Schema.Struct({ settlements: Schema.Array(Settlement), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .addSuccess(Schema.Struct({ settlements: Schema.Array(Settlement), ...listedFields }))
   )
   .add(HttpApiEndpoint.put("enter", "/").setPayload(Entry).addSuccess(Settlement).addError(Problem.forbidden))
   .middleware(Authentication)

@@ -1,5 +1,6 @@
 import { Option, Schema } from "effect"
 import { isIsoDate } from "../../domain/IndiaTime.ts"
+import { MoneyInput } from "../../domain/Money.ts"
 
 declare const sent: unique symbol
 /**
@@ -44,8 +45,12 @@ const offsetMax = 2 ** 31 - 1
 export const limitMax = 1000
 export const limitDefault = 100
 
+const wholeExpected = (min: number, max: number): string => `expected a whole number from ${min} to ${max}`
+/** A whole number in a body. */
+export const WholeNumberBetween = (min: number, max: number) =>
+  Schema.Int.pipe(Schema.between(min, max, { message: () => wholeExpected(min, max) }))
 /** A whole number in a query. */
-export const digits = (max: number, min: number, expected: string) =>
+export const digits = (max: number, min: number, expected: string = wholeExpected(min, max)) =>
   Schema.transform(
     Schema.String.pipe(
       Schema.filter((text) => /^\d{1,10}$/.test(text) && Number(text) >= min && Number(text) <= max, {
@@ -59,10 +64,12 @@ export const digits = (max: number, min: number, expected: string) =>
 
 /** The two paging parameters of every list. */
 export const pageFields = {
-  limit: withDefault(digits(limitMax, 1, `expected a whole number from 1 to ${limitMax}`), () => limitDefault),
+  limit: withDefault(digits(limitMax, 1), () => limitDefault),
   offset: withDefault(digits(offsetMax, 0, "expected a whole number, zero or more"), () => 0)
 }
 export const Page = Input(pageFields)
+/** What the answer of every list says about its page. `total` counts the items of all pages. */
+export const listedFields = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
 
 /** An id in a path: a whole number of any length. An id that does not exist is a 404, not a validation error. */
 export const WholeNumber = Schema.transform(
@@ -70,8 +77,6 @@ export const WholeNumber = Schema.transform(
   Schema.Number,
   { strict: true, decode: Number, encode: String }
 )
-/** Whether such an id can exist. Any other would overflow the database column. */
-export const canExist = (id: number): boolean => Number.isSafeInteger(id) && id > 0
 
 /** Postgres text cannot contain NUL, and half a surrogate pair is not valid text. */
 const isPlain = (text: string): boolean => !/[\0\p{Surrogate}]/u.test(text)
@@ -123,6 +128,16 @@ export const MarketInstant = Schema.transform(
     encode: (moment) => (typeof moment === "string" ? moment : moment.toISOString())
   }
 )
+
+/** One of a few texts. The error names all of them. */
+export const oneOf = <const Values extends readonly [string, ...ReadonlyArray<string>]>(values: Values) =>
+  Schema.Literal(...values).annotations({ message: () => ({ message: `expected one of ${values.join(", ")}`, override: true }) })
+
+/** Money in a body. */
+export const PositiveMoney = MoneyInput.pipe(
+  Schema.filter((value) => value.isPositive() && !value.isZero(), { message: () => "must be above zero" })
+)
+export const NonNegativeMoney = MoneyInput.pipe(Schema.filter((value) => !value.isNegative(), { message: () => "must not be negative" }))
 
 /** A finite number in a body. */
 export const NumberBetween = (min: number, max: number) =>

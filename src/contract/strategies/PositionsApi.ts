@@ -2,14 +2,15 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
-import { Money, MoneyInput } from "../../domain/Money.ts"
+import { Product } from "../../domain/accounts/OrderAttributes.ts"
+import { Money } from "../../domain/Money.ts"
 import { Direction } from "../../domain/record/StrategyDefinition.ts"
 import { quantityMax } from "../../domain/strategy/Position.ts"
 import { analysisOrNull, Greeks, PayoffLeg, scenarioQuery } from "../chains/PayoffApi.ts"
 import { grid, gridQuery } from "../chains/ScenarioApi.ts"
 import { charges } from "../orders/OrdersApi.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, Instant, Name, Symbol, WholeNumber } from "../shared/Input.ts"
+import { Input, Instant, Name, NonNegativeMoney, Symbol, WholeNumber, WholeNumberBetween } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 const MoneyOrNull = Schema.NullOr(Money)
@@ -18,7 +19,6 @@ const Id = Input({ id: WholeNumber })
 
 /** Largest number of fills per request. */
 const batchMax = 1000
-const Price = MoneyInput.pipe(Schema.filter((price) => !price.isNegative(), { message: () => "must not be negative" }))
 
 /**
  * `executed_at` is now by default. Charges depend on `product` for shares, and on `order_id`, because brokerage is due once for an order: a fill
@@ -28,12 +28,12 @@ const Fill = Input({
   tradingsymbol: Name(64),
   exchange: Name(16),
   side: Direction,
-  quantity: Schema.Int.pipe(Schema.between(1, quantityMax, { message: () => `expected a whole number from 1 to ${quantityMax}` })),
-  price: Price,
+  quantity: WholeNumberBetween(1, quantityMax),
+  price: NonNegativeMoney,
   executed_at: Schema.optionalWith(Instant, { nullable: true }),
   external_id: Schema.optionalWith(Name(128), { nullable: true }),
   order_id: Schema.optionalWith(Name(64), { nullable: true }),
-  product: Schema.optionalWith(Schema.Literal("NRML", "MIS", "CNC", "MTF"), { nullable: true })
+  product: Schema.optionalWith(Product, { nullable: true })
 })
 
 const held = {

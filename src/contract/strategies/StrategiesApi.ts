@@ -2,13 +2,13 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
-import { Money, MoneyInput } from "../../domain/Money.ts"
+import { Money } from "../../domain/Money.ts"
 import * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { Direction } from "../../domain/record/StrategyDefinition.ts"
 import { legsMax } from "../../domain/strategy/Limits.ts"
 import { Mark } from "../../domain/strategy/StrategyMessage.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, Instant, Name, Page, pageFields, Text, WholeNumber, withDefault } from "../shared/Input.ts"
+import { Input, Instant, listedFields, Name, NonNegativeMoney, Page, pageFields, Text, WholeNumber, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 export const Status = Schema.Literal("active", "archived")
@@ -79,17 +79,21 @@ const TagsOrNull = Schema.transform(Schema.NullOr(Tags), Schema.typeSchema(Tags)
   encode: (tags) => tags
 })
 const Quantity = Schema.Int.pipe(Schema.between(0, Number.MAX_SAFE_INTEGER, { message: () => "expected a whole number, zero or more" }))
-const Price = MoneyInput.pipe(Schema.filter((price) => !price.isNegative(), { message: () => "must not be negative" }))
-const NewLeg = Input({ tradingsymbol: Name(64), exchange: Name(16), direction: Direction, quantity: Quantity, entry_price: Price })
+const NewLeg = Input({
+  tradingsymbol: Name(64),
+  exchange: Name(16),
+  direction: Direction,
+  quantity: Quantity,
+  entry_price: NonNegativeMoney
+})
 const legsAtMost = <A, I>(legs: Schema.Array$<Schema.Schema<A, I>>) =>
   legs.pipe(Schema.maxItems(legsMax, { message: () => `at most ${legsMax} legs` }))
-const listed = { total: Schema.Int, limit: Schema.Int, offset: Schema.Int }
 
 export class StrategiesApi extends HttpApiGroup.make("strategies")
   .add(
     HttpApiEndpoint.get("list", "/")
       .setUrlParams(Page)
-      .addSuccess(Schema.Struct({ strategies: Schema.Array(Summary), ...listed }))
+      .addSuccess(Schema.Struct({ strategies: Schema.Array(Summary), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.post("create", "/")
@@ -128,7 +132,7 @@ export class StrategiesApi extends HttpApiGroup.make("strategies")
     HttpApiEndpoint.get("legs", "/:id/instruments")
       .setPath(Id)
       .setUrlParams(Page)
-      .addSuccess(Schema.Struct({ instruments: Schema.Array(Leg), ...listed }))
+      .addSuccess(Schema.Struct({ instruments: Schema.Array(Leg), ...listedFields }))
       .addError(Problem.notFound)
   )
   .add(
@@ -152,7 +156,7 @@ export class StrategiesApi extends HttpApiGroup.make("strategies")
         Input({
           direction: Schema.optional(Direction),
           quantity: Schema.optional(Quantity),
-          entry_price: Schema.optional(Price)
+          entry_price: Schema.optional(NonNegativeMoney)
         })
       )
       .addSuccess(Leg)
@@ -175,7 +179,7 @@ export class StrategiesApi extends HttpApiGroup.make("strategies")
           ...pageFields
         })
       )
-      .addSuccess(Schema.Struct({ candles: Schema.Array(Candle), ...listed }))
+      .addSuccess(Schema.Struct({ candles: Schema.Array(Candle), ...listedFields }))
       .addError(Problem.notFound)
   )
   .middleware(Authentication)

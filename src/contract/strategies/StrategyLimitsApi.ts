@@ -2,17 +2,16 @@ import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
-import { Money, MoneyInput } from "../../domain/Money.ts"
+import { Money } from "../../domain/Money.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
 import { actions } from "../../domain/orders/StrategyLimits.ts"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, WholeNumber } from "../shared/Input.ts"
+import { Input, PositiveMoney, WholeNumber, WholeNumberBetween } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 const Id = Input({ id: WholeNumber })
 const countMax = 1_000_000
-const Count = Schema.Int.pipe(Schema.between(1, countMax, { message: () => `expected a whole number from 1 to ${countMax}` }))
-const Above = MoneyInput.pipe(Schema.filter((value) => value.isPositive() && !value.isZero(), { message: () => "must be above zero" }))
+const Count = WholeNumberBetween(1, countMax)
 const Action = Schema.Literal(...actions).annotations({
   description: "What a stop does: `block` sends no order that opens a position; `square_off` also closes the strategy's positions"
 })
@@ -66,7 +65,7 @@ export class StrategyLimitsApi extends HttpApiGroup.make("strategyLimits")
           max_total_lots: Schema.optionalWith(Schema.NullOr(Count).annotations({ description: described.totalLots }), {
             default: () => null
           }),
-          max_loss: Schema.NullOr(Above).annotations({ description: described.loss }),
+          max_loss: Schema.NullOr(PositiveMoney).annotations({ description: described.loss }),
           max_orders_per_day: Schema.NullOr(Count).annotations({ description: described.orders }),
           action: Action
         })

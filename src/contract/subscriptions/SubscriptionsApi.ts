@@ -3,7 +3,7 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, pageFields, Text, WholeNumber } from "../shared/Input.ts"
+import { Input, listedFields, pageFields, Text, WholeNumber } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 
 export const Status = Schema.Literal("active", "inactive")
@@ -39,7 +39,7 @@ export class SubscriptionsApi extends HttpApiGroup.make("subscriptions")
   .add(
     HttpApiEndpoint.get("list", "/")
       .setUrlParams(Input({ status: Schema.optional(Status), ...pageFields }))
-      .addSuccess(Schema.Struct({ subscriptions: Schema.Array(Subscription), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .addSuccess(Schema.Struct({ subscriptions: Schema.Array(Subscription), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.post("save", "/")

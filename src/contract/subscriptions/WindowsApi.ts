@@ -3,12 +3,9 @@ import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { Schema } from "effect"
 import { Authentication } from "../shared/Authentication.ts"
-import { Input, Name, Page, Symbol, WholeNumber, withDefault } from "../shared/Input.ts"
+import { Input, listedFields, Name, Page, Symbol, WholeNumber, WholeNumberBetween, withDefault } from "../shared/Input.ts"
 import * as Problem from "../shared/Problem.ts"
 import { Mode } from "./SubscriptionsApi.ts"
-
-const whole = (min: number, max: number) =>
-  Schema.Int.pipe(Schema.between(min, max, { message: () => `expected a whole number from ${min} to ${max}` }))
 
 export const Window = Schema.Struct({
   window_id: Schema.Int,
@@ -24,7 +21,7 @@ export class WindowsApi extends HttpApiGroup.make("windows")
   .add(
     HttpApiEndpoint.get("list", "/")
       .setUrlParams(Page)
-      .addSuccess(Schema.Struct({ windows: Schema.Array(Window), total: Schema.Int, limit: Schema.Int, offset: Schema.Int }))
+      .addSuccess(Schema.Struct({ windows: Schema.Array(Window), ...listedFields }))
   )
   .add(
     HttpApiEndpoint.post("create", "/")
@@ -32,8 +29,8 @@ export class WindowsApi extends HttpApiGroup.make("windows")
         Input({
           underlying: Symbol,
           exchange: Schema.optional(Name(16)),
-          expiries: withDefault(whole(1, 12), () => 2),
-          strikes: withDefault(whole(0, 200), () => 20),
+          expiries: withDefault(WholeNumberBetween(1, 12), () => 2),
+          strikes: withDefault(WholeNumberBetween(0, 200), () => 20),
           requested_mode: withDefault(Mode, () => "FULL" as const)
         })
       )

@@ -1,6 +1,7 @@
 /** Compares the stored figures of an account with the broker's figures. */
 import { Schema } from "effect"
 import * as Money from "../Money.ts"
+import * as Instrument from "../market/Instrument.ts"
 import * as Figures from "./Figures.ts"
 
 const kinds = ["order", "trade", "position", "holding", "funds"] as const
@@ -123,7 +124,7 @@ const positionDifferences = (base: Reading, trades: ReadonlyArray<Figures.Trade>
 }
 
 const holdingFields = ({ quantity, t1_quantity }: Figures.Holding): Fields => ({ quantity: quantity + t1_quantity })
-const holdingKey = ({ exchange, tradingsymbol }: Figures.Holding): string => `${exchange}:${tradingsymbol}`
+const holdingKey = ({ exchange, tradingsymbol }: Figures.Holding): string => Instrument.symbolKey(exchange, tradingsymbol)
 
 const segments = ["equity", "commodity"] as const
 const fundsFields = (funds: Figures.Funds, segment: (typeof segments)[number]): Fields | undefined => {

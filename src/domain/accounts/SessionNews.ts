@@ -1,4 +1,5 @@
 /** The events to announce about an account's session. */
+import * as IndiaTime from "../IndiaTime.ts"
 import * as TokenLife from "./TokenLife.ts"
 
 export interface Session {
@@ -30,7 +31,7 @@ export const of = ({ accountId, diesAtMs, refusedMs, signedInMs }: Session, nowM
   const detail = { token_dies_at }
   // A refusal of an earlier login's token does not concern this session, and a refusal after the death is not announced separately.
   if (refusedMs !== null && refusedMs >= signedInMs && (diesAtMs === null || refusedMs < diesAtMs)) {
-    const message = `the broker refuses the session of account ${accountId} since ${new Date(refusedMs).toISOString()}: sign in again`
+    const message = `the broker refuses the session of account ${accountId} since ${IndiaTime.isoTime(refusedMs)}: sign in again`
     return [{ accountId, kind: "expired", about: new Date(signedInMs), message, detail }]
   }
   const end: News = {

@@ -25,7 +25,7 @@ export interface Basis {
   readonly simpleCarry: number | null
 }
 
-const isPrice = (value: number): boolean => Number.isFinite(value) && value > 0
+export const isPrice = (value: number): boolean => Number.isFinite(value) && value > 0
 
 /** future - spot, rupees; NaN if either is unknown. */
 export const difference = (spot: number, future: number): number => future - spot

@@ -4,6 +4,7 @@ import type * as Money from "../Money.ts"
 import * as Forward from "../options/Forward.ts"
 import * as Position from "../strategy/Position.ts"
 import * as ProfitAndLoss from "../strategy/ProfitAndLoss.ts"
+import { isPrice } from "./Basis.ts"
 
 /** One month's future: price in rupees, open interest in units (NaN while unknown), expiry in UTC milliseconds. */
 export interface Contract {
@@ -25,8 +26,6 @@ export interface Rollover {
   /** ln(next / near) / years between the expiries: the yearly carry the roll implies, continuously compounded. */
   readonly carry: number | null
 }
-
-const isPrice = (value: number): boolean => Number.isFinite(value) && value > 0
 
 export const unknown: Rollover = { percent: null, spread: null, costPercent: null, carry: null }
 

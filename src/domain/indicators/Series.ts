@@ -1,4 +1,5 @@
 import * as IndiaTime from "../IndiaTime.ts"
+import * as Day from "../rules/Day.ts"
 import type { Ready } from "./Catalogue.ts"
 import type { Bar, Values } from "./Indicator.ts"
 
@@ -11,13 +12,20 @@ export const indicatorsMax = 20
 const warmUpFactor = 10
 const warmUpMin = 100
 const warmUpMax = 5_000
-/** Five days of a week have sessions. The additional days below cover a row of holidays. */
-const weekFactor = 7 / 5
+/** The days that cover a row of holidays before the bars. */
 const holidaysMax = 5
+/** The newest bar may be this many days old, after a row of holidays. */
+export const newestBarDaysMax = 10
 
 /** Bars before a day that its values need. */
 const warmUp = ({ memory, bars }: Ready): number =>
   memory === "window" ? bars + 1 : Math.min(warmUpMax, Math.max(warmUpMin, warmUpFactor * bars))
+
+/** The calendar days that so many bars cover. `sessionMinutes` is the length of an ordinary session. */
+export const daysOf = (bars: number, minutes: number, sessionMinutes: number): number => {
+  const perSession = Math.max(1, Math.floor(sessionMinutes / minutes))
+  return Math.ceil(Math.ceil(bars / perSession) * Day.daysPerSession)
+}
 
 /**
  * The origin of the series whose values are used on a day in India ("YYYY-MM-DD"), UNIX ms: always a midnight. It depends on the day alone,
@@ -32,8 +40,7 @@ export const originMs = (ready: Ready, day: string, minutes: number, sessionMinu
       return IndiaTime.istMidnightMs(minutes < IndiaTime.dayMinutes ? `${day.slice(0, 7)}-01` : `${day.slice(0, 4)}-01-01`)
     case "window":
     case "decaying": {
-      const perSession = Math.max(1, Math.floor(sessionMinutes / minutes))
-      const days = Math.ceil(Math.ceil(warmUp(ready) / perSession) * weekFactor) + holidaysMax
+      const days = daysOf(warmUp(ready), minutes, sessionMinutes) + holidaysMax
       return IndiaTime.istMidnightMs(day) - days * IndiaTime.dayMs
     }
   }

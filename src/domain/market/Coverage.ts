@@ -25,8 +25,7 @@ const minutesIn = (session: Hours.Session | null, { fromMs, toMs }: Span): numbe
 /** Days between two instants, "YYYY-MM-DD", ascending. */
 export const daysIn = ({ fromMs, toMs }: Span): ReadonlyArray<string> => {
   const days: Array<string> = []
-  for (let atMs = IndiaTime.istMidnightMs(IndiaTime.istDate(fromMs)); atMs <= toMs; atMs += IndiaTime.dayMs)
-    days.push(IndiaTime.istDate(atMs))
+  for (let atMs = IndiaTime.startOfDayMs(fromMs); atMs <= toMs; atMs += IndiaTime.dayMs) days.push(IndiaTime.istDate(atMs))
   return days
 }
 

@@ -28,6 +28,8 @@ export interface Instrument {
 
 export type InstrumentType = "EQ" | "FUT" | "CE" | "PE"
 export type Kind = "INDEX" | InstrumentType
+/** The order of kinds in lists: underlyings, futures, options. */
+export const kindRank: Readonly<Record<Kind, number>> = { INDEX: 0, EQ: 1, FUT: 2, CE: 3, PE: 3 }
 
 export const Segment = { NSE: 1, NFO: 2, CDS: 3, BSE: 4, BFO: 5, BCD: 6, MCX: 7, MCXSX: 8, INDICES: 9, NCO: 12 } as const
 

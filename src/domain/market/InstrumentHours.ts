@@ -1,5 +1,6 @@
 import { Either } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
+import * as Calendars from "../rules/Calendars.ts"
 import * as Day from "../rules/Day.ts"
 import type * as Facts from "../rules/Facts.ts"
 import * as Hours from "../rules/Hours.ts"
@@ -48,9 +49,6 @@ export const during = (rules: Hours.Rules, place: Place | undefined, days: Reado
     return session === null || session === "unknown" ? [] : [session]
   })
 
-/** A row of closed days is never longer than this. */
-const closedDaysMax = 30
-
 /**
  * The newest day ("YYYY-MM-DD") whose session has opened. A corporate action applies from the first opening on or after its ex-date: the
  * broker adjusts its history in the early morning of that day, so bars that are fetched between midnight and the opening may be the old ones.
@@ -58,12 +56,12 @@ const closedDaysMax = 30
  */
 export const lastOpenedDay = (rules: Hours.Rules, place: Place | undefined, atMs: number): string => {
   const today = Day.at(atMs)
-  for (let day = today; day > today - closedDaysMax; day--) {
+  for (let day = today; day > today - Calendars.closedDaysMax; day--) {
     const session = on(rules, place, Day.iso(day))
     if (session === null) continue
     if (session === "unknown" ? day < today : session.opensAtMs <= atMs) return Day.iso(day)
   }
-  return Day.iso(today - closedDaysMax)
+  return Day.iso(today - Calendars.closedDaysMax)
 }
 
 /** The session of an ordinary day under the hours in force at an instant; undefined if they are unknown. */

@@ -1,3 +1,4 @@
+import { Order } from "effect"
 import * as Money from "../Money.ts"
 import * as Instrument from "./Instrument.ts"
 
@@ -39,17 +40,14 @@ const wordLengthMax = 32
 const likenessMin = 0.5
 const correctionsMax = 3
 
-const kindRank: Readonly<Record<Instrument.Kind, number>> = { INDEX: 0, EQ: 1, FUT: 2, CE: 3, PE: 3 }
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
 /** Underlyings first, then futures and options by expiry and strike. The order is total, so that pages never overlap. */
 const byPlace = (a: Instrument.Instrument, b: Instrument.Instrument): number =>
-  kindRank[Instrument.kindOf(a)] - kindRank[Instrument.kindOf(b)] ||
-  compareText(a.expiry ?? "", b.expiry ?? "") ||
-  compareText(a.name, b.name) ||
+  Instrument.kindRank[Instrument.kindOf(a)] - Instrument.kindRank[Instrument.kindOf(b)] ||
+  Order.string(a.expiry ?? "", b.expiry ?? "") ||
+  Order.string(a.name, b.name) ||
   a.strike - b.strike ||
-  compareText(a.tradingsymbol, b.tradingsymbol) ||
-  compareText(a.exchange, b.exchange) ||
+  Order.string(a.tradingsymbol, b.tradingsymbol) ||
+  Order.string(a.exchange, b.exchange) ||
   a.token - b.token
 
 /** Keeps capitals, digits and dots, so that "M&M" and "BAJAJ-AUTO" are one word each in any spelling. */
@@ -130,7 +128,7 @@ const meaningsOf = (index: Index, word: string): ReadonlyArray<string> => {
   const alike = index.vocabulary
     .map((known) => [known, likeness(pairs, pairsOf(known))] as const)
     .filter(([, score]) => score >= likenessMin)
-    .sort(([a, scoreA], [b, scoreB]) => scoreB - scoreA || compareText(a, b))
+    .sort(([a, scoreA], [b, scoreB]) => scoreB - scoreA || Order.string(a, b))
   return [word, ...alike.slice(0, correctionsMax).map(([known]) => known)]
 }
 

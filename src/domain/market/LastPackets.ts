@@ -96,7 +96,7 @@ export class LastPackets {
 
   /** When a new day starts in India, the last known packet becomes the one that open interest is compared with. */
   private rollDay(atMs: number): void {
-    this.nextDayMs = atMs - IndiaTime.istTimeOfDayMs(atMs) + IndiaTime.dayMs
+    this.nextDayMs = IndiaTime.startOfDayMs(atMs) + IndiaTime.dayMs
     for (const instrument of this.instruments.values()) rebase(instrument)
   }
 

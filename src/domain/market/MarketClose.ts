@@ -1,5 +1,6 @@
 import { Either } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
+import * as Calendars from "../rules/Calendars.ts"
 import * as Day from "../rules/Day.ts"
 import type * as Facts from "../rules/Facts.ts"
 import * as Hours from "../rules/Hours.ts"
@@ -7,12 +8,9 @@ import * as Segments from "../rules/Segments.ts"
 import type * as Instrument from "./Instrument.ts"
 import * as Life from "./Life.ts"
 
-/** No exchange was ever closed for longer than this between two sessions, in days. */
-const closedDaysMax = 14
-
 /** The end of the session before `day`; NaN if the rulebook does not know it. */
 const closeBefore = (rules: Hours.Rules, segment: Facts.Segment, day: Day.Day): number => {
-  for (let before = day - 1; before >= day - closedDaysMax; before--) {
+  for (let before = day - 1; before >= day - Calendars.closedDaysMax; before--) {
     const session = Hours.likelySession(rules, segment, "option", before)
     if (session === "unknown") return Number.NaN
     if (session !== null) return session.closesAtMs

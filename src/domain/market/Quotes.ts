@@ -1,4 +1,4 @@
-import { Either } from "effect"
+import { Either, Order } from "effect"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as FrameHeader from "../record/FrameHeader.ts"
 import type { Contract } from "../record/Reference.ts"
@@ -48,15 +48,12 @@ export interface Quotes {
   outdated: number
 }
 
-const kindRank = { INDEX: 0, EQ: 1, FUT: 2, CE: 3, PE: 3 } as const
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
-
 /** A total order: the underlying itself, futures by expiry, options by expiry, strike and side; ties are broken by token. */
 const byRow = (a: Contract, b: Contract): number =>
-  kindRank[a.kind] - kindRank[b.kind] ||
-  compareText(a.expiry ?? "", b.expiry ?? "") ||
+  Instrument.kindRank[a.kind] - Instrument.kindRank[b.kind] ||
+  Order.string(a.expiry ?? "", b.expiry ?? "") ||
   a.strike - b.strike ||
-  compareText(a.kind, b.kind) ||
+  Order.string(a.kind, b.kind) ||
   a.instrument_token - b.instrument_token
 
 /** One contract per token (the first one), in row order. Contracts of an unknown segment get no row, because their prices have no unit. */
@@ -146,7 +143,7 @@ export const withContracts = (from: Quotes, contracts: Iterable<Contract>): Quot
 export const rollDay = (quotes: Quotes, atMs: number): void => {
   if (atMs < quotes.nextDayMs) return
   const first = quotes.nextDayMs === Number.NEGATIVE_INFINITY
-  quotes.nextDayMs = atMs - IndiaTime.istTimeOfDayMs(atMs) + IndiaTime.dayMs
+  quotes.nextDayMs = IndiaTime.startOfDayMs(atMs) + IndiaTime.dayMs
   if (first) return
   for (let row = 0; row < quotes.oi.length; row++) {
     const oi = quotes.oi[row] ?? Number.NaN
@@ -248,6 +245,9 @@ export const ingest = (quotes: Quotes, header: FrameHeader.FrameHeader, bytes: U
   accepted.count = count
   return accepted
 }
+
+/** A column's value in a row; NaN for a contract without a row (-1). */
+export const at = (column: Float64Array, row: number): number => (row < 0 ? Number.NaN : (column[row] ?? Number.NaN))
 
 /** A row's integer price in rupees; NaN stays NaN. */
 export const rupees = (quotes: Quotes, row: number, int: number): number => int / (quotes.scale[row] ?? 1)

@@ -196,8 +196,6 @@ const reserve = (count: number): void => {
   scratch.reason = new Uint8Array(count * 2)
 }
 
-const at = (column: Float64Array, row: number): number => (row < 0 ? Number.NaN : (column[row] ?? Number.NaN))
-
 const gather = (chain: ChainState, quotes: Quotes.Quotes): void => {
   reserve(chain.strike.length)
   for (let i = 0; i < chain.strike.length; i++) {
@@ -210,10 +208,10 @@ const gather = (chain: ChainState, quotes: Quotes.Quotes): void => {
     OptionPrice.choose(quotes, put, tick, chosen)
     scratch.put[i] = chosen.price
     scratch.putMs[i] = chosen.atMs
-    scratch.callOi[i] = at(quotes.oi, call)
-    scratch.putOi[i] = at(quotes.oi, put)
-    const callVolume = at(quotes.volume, call)
-    const putVolume = at(quotes.volume, put)
+    scratch.callOi[i] = Quotes.at(quotes.oi, call)
+    scratch.putOi[i] = Quotes.at(quotes.oi, put)
+    const callVolume = Quotes.at(quotes.volume, call)
+    const putVolume = Quotes.at(quotes.volume, put)
     scratch.callVolume[i] = callVolume
     scratch.putVolume[i] = putVolume
     // Parity needs a trade on both sides, so the smaller volume decides how far a strike's forward can be trusted.
@@ -222,7 +220,7 @@ const gather = (chain: ChainState, quotes: Quotes.Quotes): void => {
 }
 
 const estimateForward = (chain: ChainState, quotes: Quotes.Quotes, settings: Settings, t: number, spotRow: number): void => {
-  const spot = Quotes.rupees(quotes, spotRow, at(quotes.lastPrice, spotRow))
+  const spot = Quotes.rupees(quotes, spotRow, Quotes.at(quotes.lastPrice, spotRow))
   const alive = t > 0
   Forward.estimateInto(
     {
@@ -236,7 +234,7 @@ const estimateForward = (chain: ChainState, quotes: Quotes.Quotes, settings: Set
       r: settings.rate,
       q: settings.dividendYield,
       spot,
-      future: alive ? Quotes.rupees(quotes, chain.futureRow, at(quotes.lastPrice, chain.futureRow)) : Number.NaN
+      future: alive ? Quotes.rupees(quotes, chain.futureRow, Quotes.at(quotes.lastPrice, chain.futureRow)) : Number.NaN
     },
     forward
   )
@@ -325,7 +323,7 @@ const judge = (
 /** When the price behind the forward was made. Parity takes it from the options, whose own times count. */
 const forwardMsOf = (chain: ChainState, quotes: Quotes.Quotes, spotRow: number): number => {
   const row = chain.forwardSource === "future" ? chain.futureRow : chain.forwardSource === "spot" ? spotRow : -1
-  return row < 0 ? Number.POSITIVE_INFINITY : at(quotes.pricedMs, row)
+  return row < 0 ? Number.POSITIVE_INFINITY : Quotes.at(quotes.pricedMs, row)
 }
 
 /** How many options have a known open interest. */

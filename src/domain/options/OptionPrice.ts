@@ -14,20 +14,18 @@ export interface OptionPrice {
   atMs: number
 }
 
-const at = (column: Float64Array, row: number): number => (row < 0 ? Number.NaN : (column[row] ?? Number.NaN))
-
 /**
  * Chooses the last price, or the middle of the book where the trade is old and the book is good (docs/conventions.md, "The price of an
  * option"). Both ages are by the exchange's times, so the choice does not depend on when a packet came. Writes into `out`.
  */
 export const choose = (quotes: Quotes.Quotes, row: number, tick: number, out: OptionPrice): void => {
-  const bid = Quotes.rupees(quotes, row, at(quotes.bid, row))
-  const ask = Quotes.rupees(quotes, row, at(quotes.ask, row))
-  const tradeMs = at(quotes.pricedMs, row)
-  const bookMs = Math.min(at(quotes.timeMs, row), at(quotes.receivedMs, row))
+  const bid = Quotes.rupees(quotes, row, Quotes.at(quotes.bid, row))
+  const ask = Quotes.rupees(quotes, row, Quotes.at(quotes.ask, row))
+  const tradeMs = Quotes.at(quotes.pricedMs, row)
+  const bookMs = Math.min(Quotes.at(quotes.timeMs, row), Quotes.at(quotes.receivedMs, row))
   const middle = 0.5 * (bid + ask)
   const isGood = ask > bid && ask - bid <= Math.max(widthTicksMax * tick, widthShareMax * middle)
   const isMiddle = isGood && bookMs - tradeMs > tradeAgeMaxMs
-  out.price = isMiddle ? middle : Quotes.rupees(quotes, row, at(quotes.lastPrice, row))
+  out.price = isMiddle ? middle : Quotes.rupees(quotes, row, Quotes.at(quotes.lastPrice, row))
   out.atMs = isMiddle ? bookMs : tradeMs
 }

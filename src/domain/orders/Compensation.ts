@@ -1,4 +1,4 @@
-import type * as Task from "./Task.ts"
+import * as Task from "./Task.ts"
 
 /**
  * The state of undoing one task of a failed basket. waiting: it has not ended, or the order book does not show its order yet. not_placed:
@@ -52,14 +52,11 @@ export interface Policy {
 /** The task that has to be made. Its key follows from the leg, so that it is made once. */
 export type Step = Omit<Leg, "taskId"> & { readonly make: "cancel" | "close" | null }
 
-const isUnfinished = ({ status }: Pick<Task.Task, "status">): boolean =>
-  status === "PENDING" || status === "RUNNING" || status === "RETRYING"
-
 const textOf = (error: Task.Failure | null): string => (error === null ? "without a reason" : `${error.type}: ${error.message}`)
 
 const stepOfCancel = (policy: Policy, { cancel, nowMs, failedAtMs, readAtMs }: Facts): Pick<Step, "state" | "message" | "make"> => {
   if (cancel === null) return { state: "cancelling", message: null, make: "cancel" }
-  const isRefused = !isUnfinished(cancel) && cancel.status !== "COMPLETED"
+  const isRefused = Task.hasEnded(cancel) && cancel.status !== "COMPLETED"
   if (isRefused && readAtMs > cancel.changedAtMs + policy.horizonMs)
     return { state: "failed", message: `its order is open and was not cancelled: ${textOf(cancel.error)}`, make: null }
   return nowMs - failedAtMs > policy.giveUpMs
@@ -91,7 +88,7 @@ const stepOfClose = (
 export const stepOf = (policy: Policy, facts: Facts): Step => {
   const { close, leg, nowMs, failedAtMs, order } = facts
   const step = { orderId: leg.orderId, filled: null, message: null, make: null }
-  if (isUnfinished(leg)) return { ...step, state: "waiting" }
+  if (!Task.hasEnded(leg)) return { ...step, state: "waiting" }
   if (leg.status === "UNKNOWN") return { ...step, state: "unknown", message: "nobody knows whether its order was placed" }
   if (leg.status !== "COMPLETED") return { ...step, state: "not_placed", filled: 0 }
   if (order === null)

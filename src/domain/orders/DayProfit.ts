@@ -1,11 +1,8 @@
 import type * as Figures from "../accounts/Figures.ts"
+import { isProduct } from "../accounts/OrderAttributes.ts"
 import * as Money from "../Money.ts"
 import type { RuleSet } from "../rules/RuleSet.ts"
 import * as FillCharges from "./FillCharges.ts"
-import type { Product } from "./OrderCharges.ts"
-
-const products: ReadonlyArray<string> = ["NRML", "MIS", "CNC", "MTF"] satisfies ReadonlyArray<Product>
-const isProduct = (text: string): text is Product => products.includes(text)
 
 /** The charges of a day's trades in rupees, each order by the rates of its day. Trades whose rates are unknown add nothing. */
 export const chargesOf = (rules: RuleSet, trades: ReadonlyArray<Figures.Trade>): Money.Decimal =>

@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import type { OrderType } from "../accounts/OrderAttributes.ts"
 import type * as Instrument from "../market/Instrument.ts"
 import * as InstrumentHours from "../market/InstrumentHours.ts"
 import * as Hours from "../rules/Hours.ts"
@@ -37,10 +38,7 @@ export const takesAmo = (phase: Phase): boolean => phase === always || isClosed(
 export const isClosed = ({ name }: Phase): boolean => name === Hours.closed
 
 /** Why the exchange refuses an order in this phase; null if it accepts the order. An auction accepts neither stop orders nor IOC orders. */
-export const refusal = (
-  { name, takes }: Phase,
-  order: { readonly orderType: "LIMIT" | "MARKET" | "SL" | "SL-M"; readonly validity: string }
-): string | null => {
+export const refusal = ({ name, takes }: Phase, order: { readonly orderType: OrderType; readonly validity: string }): string | null => {
   if (name === Hours.closed) return "Markets are closed right now."
   if (takes === null) return null
   const type = order.orderType === "LIMIT" ? "limit" : order.orderType === "MARKET" ? "market" : null

@@ -1,3 +1,5 @@
+import * as Instrument from "../market/Instrument.ts"
+
 export type Side = "BUY" | "SELL"
 
 /** The position in an instrument (short below zero), and the quantities that its open orders may still trade. */
@@ -82,7 +84,7 @@ export const ofPositions = (rows: ReadonlyArray<Named & { readonly quantity: num
 export const sum = (parts: ReadonlyArray<Part>): ReadonlyArray<Held> => {
   const byName = new Map<string, Held>()
   for (const { exchange, isOpen, quantity, side, tradingsymbol } of parts) {
-    const key = `${exchange}:${tradingsymbol}`
+    const key = Instrument.symbolKey(exchange, tradingsymbol)
     const before = byName.get(key) ?? { exchange, tradingsymbol, net: 0, openBuy: 0, openSell: 0 }
     byName.set(key, isOpen ? { ...before, ...withOrder(side, quantity, before) } : { ...before, net: before.net + signed(side, quantity) })
   }

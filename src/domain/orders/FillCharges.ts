@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import type { Product } from "../accounts/OrderAttributes.ts"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
 import * as Symbol from "../market/Symbol.ts"
@@ -15,7 +16,7 @@ export interface Fill extends Position.Fill {
   readonly tradingsymbol: string
   readonly executedAt: Date
   readonly orderId: string | null
-  readonly product: OrderCharges.Product | null
+  readonly product: Product | null
 }
 
 /** The known charges, and the reasons why the other fills' charges are unknown. */

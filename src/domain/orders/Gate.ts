@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import { hasTrigger, isPriced, type OrderType, type Product, type Validity, type Variety } from "../accounts/OrderAttributes.ts"
 import * as Money from "../Money.ts"
 import * as Instrument from "../market/Instrument.ts"
 import * as InstrumentHours from "../market/InstrumentHours.ts"
@@ -9,7 +10,6 @@ import * as Quantities from "../rules/Quantities.ts"
 import type { RuleSet } from "../rules/RuleSet.ts"
 import * as Segments from "../rules/Segments.ts"
 import * as Exposure from "./Exposure.ts"
-import type { Product } from "./OrderCharges.ts"
 
 /** The names of the rules, as a refusal carries them. */
 export type Rule =
@@ -34,14 +34,14 @@ export interface Refusal {
 
 /** A new order. Prices are rupees. */
 export interface Order {
-  readonly variety: "regular" | "amo" | "iceberg" | "co"
+  readonly variety: Variety
   readonly side: "BUY" | "SELL"
   readonly quantity: number
   readonly product: Product
-  readonly orderType: "LIMIT" | "MARKET" | "SL" | "SL-M"
+  readonly orderType: OrderType
   readonly price: Money.Decimal | null
   readonly triggerPrice: Money.Decimal | null
-  readonly validity: "DAY" | "IOC" | "TTL"
+  readonly validity: Validity
   /** Percent of the price, or -1 if the broker shall choose it. */
   readonly marketProtection: Money.Decimal | null
 }
@@ -95,8 +95,6 @@ export interface Situation {
 
 type Check = (order: Order, situation: Situation) => string | null
 
-const isPriced = ({ orderType }: Order): boolean => orderType === "LIMIT" || orderType === "SL"
-const hasTrigger = ({ orderType }: Order): boolean => orderType === "SL" || orderType === "SL-M"
 const dayOf = ({ atMs }: Pick<Situation, "atMs">): string => Day.iso(Day.at(atMs))
 
 const killSwitch: Check = (_order, { killed }) => (killed === null ? null : `orders are stopped: ${killed}`)
@@ -124,7 +122,7 @@ const tradingHours: Check = (order, { atMs, hasDerivatives, instrument, rules })
       if (phase === Hours.closed) return `${instrument.exchange} is closed`
       const accepted = rules.documents.sessions.phases.find((it) => it.phase === name)?.orders
       const type = order.orderType === "MARKET" ? "market" : "limit"
-      const isStop = hasTrigger(order) || order.validity === "IOC"
+      const isStop = hasTrigger(order.orderType) || order.validity === "IOC"
       // A phase that names its order types collects orders for an auction, in which a stop or an IOC order has no meaning.
       return accepted === undefined || (accepted.includes(type) && !isStop) ? null : `${name} takes no such order`
     }
@@ -156,7 +154,7 @@ const freezeQuantity: Check = ({ quantity }, situation) => {
 }
 
 const priceBand: Check = (order, { lastPrice, limits: { priceBandPercent } }) => {
-  if (priceBandPercent === null || order.price === null || !isPriced(order)) return null
+  if (priceBandPercent === null || order.price === null || !isPriced(order.orderType)) return null
   if (lastPrice === null) return "the last price is not known, so the price cannot be compared with it"
   const percent = order.price.minus(lastPrice).abs().div(lastPrice).times(100)
   return percent.lte(priceBandPercent)
@@ -167,7 +165,7 @@ const priceBand: Check = (order, { lastPrice, limits: { priceBandPercent } }) =>
 /** The broker's documented bounds of a protection in percent. */
 const protectionMax = 100
 const marketProtection: Check = (order, situation) => {
-  if (isPriced(order)) return null
+  if (isPriced(order.orderType)) return null
   const isRequired = BrokerLimits.policy(situation.rules.documents.broker, "market_protection_required", dayOf(situation)).value
   const given = order.marketProtection
   if (given === null || given.isZero()) return isRequired ? "a market order needs a protection above zero, or -1" : null

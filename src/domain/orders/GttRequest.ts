@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { Product } from "../accounts/OrderAttributes.ts"
 import type { Trigger } from "../accounts/Triggers.ts"
 import * as Money from "../Money.ts"
 import type * as Gate from "./Gate.ts"
@@ -17,7 +18,7 @@ const terms = {
     Schema.Struct({
       transaction_type: Schema.Literal("BUY", "SELL"),
       quantity: Schema.Int,
-      product: Schema.Literal("NRML", "MIS", "CNC", "MTF"),
+      product: Product,
       order_type: Schema.Literal("LIMIT"),
       price: Money.Money
     })

@@ -1,9 +1,10 @@
+import { hasTrigger, isPriced, type OrderType } from "../accounts/OrderAttributes.ts"
 import type { Book, Level } from "../market/Depth.ts"
 
 /** An order at its exchange. Prices are integers in the instrument's price units. The simulator and paper accounts match the same way. */
 export interface Order {
   readonly side: "BUY" | "SELL"
-  readonly orderType: "LIMIT" | "MARKET" | "SL" | "SL-M"
+  readonly orderType: OrderType
   readonly validity: "DAY" | "IOC"
   readonly quantity: number
   /** The limit price of LIMIT and SL; 0 for other types. */
@@ -36,13 +37,12 @@ export const make = (order: New): Order => ({ ...order, status: "NEW", limit: nu
 
 export const isWorking = ({ status }: Order): boolean => status !== "COMPLETE" && status !== "CANCELLED"
 
-const isStop = ({ orderType }: Order): boolean => orderType === "SL" || orderType === "SL-M"
 const isTriggered = (order: Order, { lastPrice }: Market): boolean =>
   order.side === "BUY" ? lastPrice >= order.triggerPrice : lastPrice <= order.triggerPrice
 
 /** With a protection, a market order becomes a limit order at the protected price, on the tick that lies nearer to the last price. */
 const limitOf = (order: Order, { lastPrice }: Market): number | null => {
-  if (order.orderType === "LIMIT" || order.orderType === "SL") return order.price
+  if (isPriced(order.orderType)) return order.price
   if (order.protection === null) return null
   const distance = Math.floor((lastPrice * order.protection) / 10_000)
   return order.side === "BUY"
@@ -58,7 +58,8 @@ const isWithin = ({ limit, side }: Order, { price }: Level): boolean => limit ==
  */
 export const match = (order: Order, market: Market): readonly [Order, ReadonlyArray<Fill>] => {
   if (!isWorking(order)) return [order, []]
-  if (order.status !== "OPEN" && isStop(order) && !isTriggered(order, market)) return [{ ...order, status: "TRIGGER PENDING" }, []]
+  if (order.status !== "OPEN" && hasTrigger(order.orderType) && !isTriggered(order, market))
+    return [{ ...order, status: "TRIGGER PENDING" }, []]
   let open: Order = order.status === "OPEN" ? order : { ...order, status: "OPEN", limit: limitOf(order, market) }
   const fills: Array<Fill> = []
   for (const level of order.side === "BUY" ? market.asks : market.bids) {

@@ -1,4 +1,5 @@
 import { Either } from "effect"
+import type { Product } from "../accounts/OrderAttributes.ts"
 import { Decimal } from "../Money.ts"
 import * as Charges from "../rules/Charges.ts"
 import * as Day from "../rules/Day.ts"
@@ -6,7 +7,6 @@ import type * as Facts from "../rules/Facts.ts"
 import * as Segments from "../rules/Segments.ts"
 import { UnknownRule } from "../rules/UnknownRule.ts"
 
-export type Product = "NRML" | "MIS" | "CNC" | "MTF"
 type Type = "EQ" | "FUT" | "CE" | "PE"
 
 /** An executed or hypothetical order, at one price, whatever the number of its fills. */

@@ -203,12 +203,10 @@ const absent = (policy: Policy, task: Task.Task, { epoch, nowMs, startedAtMs }: 
   )
 }
 
-/** Nothing of a task that is PENDING or RETRYING can be at the broker. */
-const isUnsent = ({ status }: Task.Task): boolean => status === "PENDING" || status === "RETRYING"
 const cancel = (task: Task.Task, { failure }: InputOf<"Cancel">): Step =>
-  isUnsent(task) ? to(task, { status: "CANCELLED", error: failure ?? task.error }) : unchanged(task)
+  Task.isUnsent(task) ? to(task, { status: "CANCELLED", error: failure ?? task.error }) : unchanged(task)
 const declined = (task: Task.Task, { epoch, failure }: InputOf<"Declined">): Step =>
-  isUnsent(task) ? to(task, { status: "DEAD_LETTER", epoch, error: failure }) : unchanged(task)
+  Task.isUnsent(task) ? to(task, { status: "DEAD_LETTER", epoch, error: failure }) : unchanged(task)
 
 /**
  * The protocol of one task: save, then send. If no answer decides the outcome, the order book does. Production, the simulator's tests and

@@ -1,11 +1,8 @@
 import { Schema } from "effect"
+import { OrderType, Product, Validity, Variety } from "../accounts/OrderAttributes.ts"
 import * as Money from "../Money.ts"
 import type * as Gate from "./Gate.ts"
 import { GttDelete, GttModify, GttPlace } from "./GttRequest.ts"
-
-export const Variety = Schema.Literal("regular", "amo", "iceberg", "co")
-export const OrderType = Schema.Literal("LIMIT", "MARKET", "SL", "SL-M")
-export const Validity = Schema.Literal("DAY", "IOC", "TTL")
 
 /** A new order, by Kite's own names. Prices are rupees as decimal text. */
 export const Place = Schema.Struct({
@@ -15,7 +12,7 @@ export const Place = Schema.Struct({
   tradingsymbol: Schema.String,
   transaction_type: Schema.Literal("BUY", "SELL"),
   quantity: Schema.Int,
-  product: Schema.Literal("NRML", "MIS", "CNC", "MTF"),
+  product: Product,
   order_type: OrderType,
   validity: Validity,
   price: Schema.optional(Money.Money),

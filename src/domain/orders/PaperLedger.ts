@@ -1,4 +1,5 @@
 import { Either, HashMap, Option } from "effect"
+import type { Product } from "../accounts/OrderAttributes.ts"
 import * as Position from "../accounts/Position.ts"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
@@ -18,7 +19,7 @@ export interface Trade {
   readonly tradeId: number
   readonly orderId: string
   readonly instrument: PaperOrder.PaperOrder["instrument"]
-  readonly product: OrderCharges.Product
+  readonly product: Product
   readonly side: "BUY" | "SELL"
   readonly quantity: number
   readonly price: number
@@ -29,7 +30,7 @@ export interface Trade {
 /** The result of the fills of one instrument and product. */
 export interface Line {
   readonly instrument: Trade["instrument"]
-  readonly product: OrderCharges.Product
+  readonly product: Product
   /** The id of the line's first fill. Lines are sorted by it. */
   readonly firstTradeId: number
   /** The Indian date that `position` is of. */

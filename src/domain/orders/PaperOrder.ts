@@ -1,4 +1,5 @@
 import { Either, Schema } from "effect"
+import { isPriced, OrderType, Product, Validity } from "../accounts/OrderAttributes.ts"
 import * as IndiaTime from "../IndiaTime.ts"
 import * as Money from "../Money.ts"
 import * as Instrument from "../market/Instrument.ts"
@@ -7,7 +8,7 @@ import type { RuleSet } from "../rules/RuleSet.ts"
 import * as ExchangePhase from "./ExchangePhase.ts"
 import * as Matching from "./Matching.ts"
 import * as OrderCharges from "./OrderCharges.ts"
-import { type Modify, OrderType, type Place, Validity } from "./OrderRequest.ts"
+import type { Modify, Place } from "./OrderRequest.ts"
 
 /** The instrument as it was listed when the order was placed, so that its fills keep their meaning after it has expired. */
 const Listed = Schema.Struct({
@@ -45,7 +46,7 @@ export const PaperOrder = Schema.Struct({
   tag: Schema.String,
   strategyId: Schema.NullOr(Schema.Int),
   variety: Schema.Literal("regular", "amo"),
-  product: Schema.Literal("NRML", "MIS", "CNC", "MTF"),
+  product: Product,
   validity: Validity,
   instrument: Listed,
   /** Futures or options on the share exist, so that it takes part in the closing auction. */
@@ -101,7 +102,7 @@ const underlyingOf = (instrument: Instrument.Instrument): string => Instrument.u
 /** What an order has filled so far: `value` is the sum of price units times quantity. */
 export interface Filled {
   readonly instrument: Instrument.Instrument
-  readonly product: OrderCharges.Product
+  readonly product: Product
   readonly side: "BUY" | "SELL"
   readonly filled: number
   readonly value: number
@@ -137,7 +138,7 @@ const protectionOf = (
   instrument: Instrument.Instrument,
   { atMs, lastPrice, rules }: Ground
 ): Either.Either<number | null, Refusal> => {
-  if (type === "LIMIT" || type === "SL" || percent === undefined || percent.isZero()) return Either.right(null)
+  if (isPriced(type) || percent === undefined || percent.isZero()) return Either.right(null)
   if (percent.isPositive()) return Either.right(percent.times(100).round().toNumber())
   const kind = Instrument.isOption(instrument) ? "options" : "equity_and_futures"
   const price = Money.toDecimal(lastPrice, scaleOf(instrument))

@@ -1,6 +1,6 @@
 import type * as Figures from "../accounts/Figures.ts"
 import * as Exposure from "./Exposure.ts"
-import type * as Task from "./Task.ts"
+import * as Task from "./Task.ts"
 
 /** running: orders are being cancelled or positions closed. done: nothing is left here. incomplete: a person must look. */
 export type Status = "running" | "done" | "incomplete"
@@ -160,8 +160,8 @@ const textOf = (error: Task.Failure | null): string => (error === null ? "withou
 
 /** The step that is needed before anything may be closed; null if closing may begin. */
 const before = (policy: Policy, { cancelling, isSettled, nowMs, orders, roundAtMs, scope, tasks, trades }: Facts): Step | null => {
-  const withdraw = tasks.filter(({ closes, status }) => !closes && (status === "PENDING" || status === "RETRYING")).map((it) => it.taskId)
-  const isUnfinished = tasks.some(({ status }) => status === "PENDING" || status === "RETRYING" || status === "RUNNING")
+  const withdraw = tasks.filter((it) => !it.closes && Task.isUnsent(it)).map((it) => it.taskId)
+  const isUnfinished = tasks.some((it) => !Task.hasEnded(it))
   const isClosing = new Set(tasks.filter(({ closes }) => closes).map(({ tag }) => tag))
   const open = orders.filter(({ isOpen }) => isOpen)
   const others = open.filter(({ tag }) => !isClosing.has(tag))

@@ -8,6 +8,8 @@ import type * as Task from "./Task.ts"
  */
 export const actions = ["block", "square_off"] as const
 export type Action = (typeof actions)[number]
+/** The release of a stop, of a strategy, an account or all accounts, must be confirmed within this time. */
+export const releaseMsMax = 60_000
 
 /** The limits of one strategy; null means no limit. */
 export interface Limits {

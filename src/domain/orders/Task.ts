@@ -71,4 +71,7 @@ export const make = (intent: Intent): Task => ({
   absentAtMs: null
 })
 
-export const hasEnded = ({ status }: Pick<Task, "status">): boolean => status !== "PENDING" && status !== "RUNNING" && status !== "RETRYING"
+/** Nothing of such a task can be at the broker. */
+export const isUnsent = ({ status }: Pick<Task, "status">): boolean => status === "PENDING" || status === "RETRYING"
+
+export const hasEnded = (task: Pick<Task, "status">): boolean => !isUnsent(task) && task.status !== "RUNNING"

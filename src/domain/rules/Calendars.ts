@@ -68,18 +68,18 @@ export const dayOf = (
 export const isTradingDay = (calendars: Calendars, name: Facts.Calendar, day: Day.Day): Either.Either<boolean, UnknownRule> =>
   Either.map(dayOf(calendars, name, day), (found) => found !== "weekend" && (found === "plain" || !isClosed(found.row.kind)))
 
-/** How far to search for a neighbouring trading day. No exchange was ever closed for so long. */
-const neighbourDaysMax = 31
+/** How far to search for a neighbouring session, in days. No exchange was ever closed for so long. */
+export const closedDaysMax = 31
 
 const neighbour =
   (step: 1 | -1) =>
   (calendars: Calendars, name: Facts.Calendar, day: Day.Day): Either.Either<Day.Day, UnknownRule> => {
-    for (let at = day + step; Math.abs(at - day) <= neighbourDaysMax; at += step) {
+    for (let at = day + step; Math.abs(at - day) <= closedDaysMax; at += step) {
       const trades = isTradingDay(calendars, name, at)
       if (Either.isLeft(trades)) return Either.left(trades.left)
       if (trades.right) return Either.right(at)
     }
-    const why = `no trading day within ${neighbourDaysMax} days`
+    const why = `no trading day within ${closedDaysMax} days`
     return Either.left(new UnknownRule({ what: "neighbouring trading day", of: name, on: Day.iso(day), why }))
   }
 

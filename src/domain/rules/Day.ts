@@ -15,6 +15,9 @@ export const iso = (day: Day): string => new Date(day * IndiaTime.dayMs).toISOSt
 export const weekday = (day: Day): number => (((day + 4) % 7) + 7) % 7
 export const isWeekend = (day: Day): boolean => weekday(day) === 0 || weekday(day) === 6
 
+/** Sessions are on five days of a week. */
+export const daysPerSession = 7 / 5
+
 /** The Monday that begins the day's calendar week. */
 export const mondayOf = (day: Day): Day => day - ((weekday(day) + 6) % 7)
 

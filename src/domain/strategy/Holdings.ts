@@ -1,4 +1,5 @@
 import * as Money from "../Money.ts"
+import * as Instrument from "../market/Instrument.ts"
 import type * as StrategyDefinition from "../record/StrategyDefinition.ts"
 import * as Multiplier from "./Multiplier.ts"
 import type * as Position from "./Position.ts"
@@ -36,9 +37,9 @@ export const nothingSettled: Settlements = () => undefined
 /** Builds the look-up of settlements by contract. */
 export const settlementsOf = (all: Iterable<Settled & { readonly exchange: string; readonly tradingsymbol: string }>): Settlements => {
   const byKey = new Map(
-    Array.from(all, ({ exchange, tradingsymbol, price, source }) => [`${exchange}:${tradingsymbol}`, { price, source }])
+    Array.from(all, ({ exchange, tradingsymbol, price, source }) => [Instrument.symbolKey(exchange, tradingsymbol), { price, source }])
   )
-  return ({ exchange, tradingsymbol }) => byKey.get(`${exchange}:${tradingsymbol}`)
+  return ({ exchange, tradingsymbol }) => byKey.get(Instrument.symbolKey(exchange, tradingsymbol))
 }
 
 /** Closes an open position in a settled contract at its final price, like a last trade. */
@@ -63,7 +64,7 @@ export interface Holding extends Traded {
   readonly settled?: Settled
 }
 
-const keyOf = ({ exchange, tradingsymbol }: Named): string => `${exchange}:${tradingsymbol}`
+const keyOf = ({ exchange, tradingsymbol }: Named): string => Instrument.symbolKey(exchange, tradingsymbol)
 
 /** Folds fills, which must be in execution order. Instruments are in the order of their first fill. */
 export const traded = (fills: Iterable<Fill>, multiplierOf: Multiplier.MultiplierOf = Multiplier.single): ReadonlyMap<string, Traded> => {

@@ -1,3 +1,4 @@
+import { orNull } from "../options/ChainRows.ts"
 import type { Contract } from "../record/Reference.ts"
 
 /** A bid above the ask; a price between two ticks; two books whose synthetic forward is far from the chain's. */
@@ -69,8 +70,6 @@ export const isOffGrid = ({ contract, lastPrice, scale }: Row): boolean => {
 export const violatesParity = ({ strike, callBid, callAsk, putBid, putAsk, forward, growth }: Pair): boolean =>
   strike + growth * (callBid - putAsk) > forward * (1 + parityTolerance) ||
   strike + growth * (callAsk - putBid) < forward * (1 - parityTolerance)
-
-const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value)
 
 const note = (tally: Tally, { contract, lastPrice, scale, bid, ask }: Row, forward: number): void => {
   tally.count++

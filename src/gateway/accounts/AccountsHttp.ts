@@ -2,11 +2,13 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Clock, Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
+import { releaseMsMax } from "../../domain/orders/StrategyLimits.ts"
 import * as Task from "../../domain/orders/Task.ts"
 import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { AccountStopRepo, type Stop } from "../../store/orders/AccountStopRepo.ts"
-import { everyAccount, OrderAccounts, releaseMsMax } from "../../store/orders/OrderAccounts.ts"
+import { everyAccount, OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
 import * as AccountRights from "../shared/AccountRights.ts"
 import * as Admin from "../shared/Admin.ts"
@@ -119,7 +121,7 @@ const stops = Effect.gen(function* () {
         const untilMs = nowMs + releaseMsMax
         const isStopped = yield* orProblem(accounts.askRelease(scope, fresh, untilMs, who))
         if (!isStopped) return yield* new Problem.Conflict({ detail: "Orders are not stopped here" })
-        return { state: "killed" as const, release_token: fresh, valid_until: new Date(untilMs).toISOString() }
+        return { state: "killed" as const, release_token: fresh, valid_until: IndiaTime.isoTime(untilMs) }
       }
       const isReleased = yield* orProblem(accounts.release(scope, ids, token, nowMs, who))
       if (!isReleased) return yield* new Problem.Conflict({ detail: "The release token is not valid: ask for a new one" })
@@ -140,7 +142,7 @@ const lossStops = Effect.gen(function* () {
         const untilMs = nowMs + releaseMsMax
         const isStopped = yield* orProblem(repo.askRelease(id, fresh, untilMs, who))
         if (!isStopped) return yield* new Problem.Conflict({ detail: "The account is not stopped by its loss" })
-        return { state: "stopped" as const, release_token: fresh, valid_until: new Date(untilMs).toISOString() }
+        return { state: "stopped" as const, release_token: fresh, valid_until: IndiaTime.isoTime(untilMs) }
       }
       const isReleased = yield* orProblem(repo.release(id, token, nowMs, who))
       if (!isReleased) return yield* new Problem.Conflict({ detail: "The release token is not valid: ask for a new one" })

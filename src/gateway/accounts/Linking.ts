@@ -12,6 +12,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import * as AccountRights from "../shared/AccountRights.ts"
 import { Changes } from "../shared/Changes.ts"
 import { notFound } from "../shared/Lookup.ts"
+import { type Paging, pageOf } from "../shared/Paging.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import { Views } from "../views/Views.ts"
 import * as Sessions from "./Sessions.ts"
@@ -74,10 +75,10 @@ export const make = Effect.gen(function* () {
   const announced = Effect.zipRight(accounts.look, changes.poke("accounts"))
 
   return {
-    list: ({ limit, offset }: { readonly limit: number; readonly offset: number }) =>
+    list: ({ limit, offset }: Paging) =>
       Effect.gen(function* () {
         const all = mine(yield* CurrentUser)
-        const accounts = yield* Effect.forEach(all.slice(offset, offset + limit), viewOf)
+        const accounts = yield* Effect.forEach(pageOf(all, { limit, offset }), viewOf)
         return { accounts, total: all.length, limit, offset }
       }),
     get: (id: string) =>

@@ -11,13 +11,9 @@ import { RuleBook } from "../../settings/RuleBook.ts"
 import { PaperLedgers } from "../../store/orders/PaperLedgers.ts"
 import { PaperRepo } from "../../store/orders/PaperRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
+import { type Paging, pageOf } from "../shared/Paging.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import { Views } from "../views/Views.ts"
-
-interface Paging {
-  readonly limit: number
-  readonly offset: number
-}
 
 /** Fields that only a broker can fill. */
 const orderOf = (paper: PaperOrder.PaperOrder): Figures.Order => {
@@ -107,7 +103,6 @@ export const make = Effect.gen(function* () {
   const of = (account_id: string) => ({ account_id, source: "paper" as const, as_of: IndiaTime.isoTime(marketClock.unsafeNow()) })
   const today = () => IndiaTime.istDate(marketClock.unsafeNow())
   const isToday = (atMs: number) => IndiaTime.istDate(atMs) === today()
-  const paged = <A>(all: ReadonlyArray<A>, { limit, offset }: Paging) => all.slice(offset, offset + limit)
 
   /** The exchange may give an expired contract's token to another contract later. */
   const mark = (instrument: Instrument.Instrument) => {
@@ -132,12 +127,12 @@ export const make = Effect.gen(function* () {
         const nowMs = yield* Clock.currentTimeMillis
         const all = (yield* orProblem(repo.since(id, nowMs - 2 * IndiaTime.dayMs))).map(({ paper }) => paper)
         const rows = all.filter((paper) => PaperOrder.isWorking(paper) || isToday(paper.placedAtMs) || isToday(paper.updatedAtMs))
-        return { ...of(id), orders: paged(rows, paging).map(orderOf), total: rows.length, ...paging }
+        return { ...of(id), orders: pageOf(rows, paging).map(orderOf), total: rows.length, ...paging }
       }),
     trades: (id: string, paging: Paging) =>
       Effect.map(orProblem(repo.trades(id)), (all) => {
         const rows = all.filter(({ atMs }) => isToday(atMs))
-        return { ...of(id), trades: paged(rows, paging).map(tradeOf), total: rows.length, ...paging }
+        return { ...of(id), trades: pageOf(rows, paging).map(tradeOf), total: rows.length, ...paging }
       }),
     positions: (id: string) =>
       Effect.map(known(id), ({ at, ledger }) => {
@@ -147,7 +142,7 @@ export const make = Effect.gen(function* () {
     holdings: (id: string, paging: Paging) =>
       Effect.map(known(id), ({ at, ledger }) => {
         const { holdings } = PaperLedger.portfolio(ledger, at)
-        return { ...of(id), holdings: paged(holdings, paging).map(holdingOf), total: holdings.length, ...paging }
+        return { ...of(id), holdings: pageOf(holdings, paging).map(holdingOf), total: holdings.length, ...paging }
       }),
     funds: (id: string) =>
       Effect.gen(function* () {

@@ -7,6 +7,7 @@ import { PortfolioRepo } from "../../store/accounts/PortfolioRepo.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as AccountRights from "../shared/AccountRights.ts"
+import { type Paging, pageOf } from "../shared/Paging.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import * as PaperFigures from "./PaperFigures.ts"
 
@@ -14,10 +15,6 @@ import * as PaperFigures from "./PaperFigures.ts"
 const syncWaitMsMax = 15_000
 const lookEveryMs = 100
 
-interface Paging {
-  readonly limit: number
-  readonly offset: number
-}
 const iso = (date: Date | null | undefined): string | null => date?.toISOString() ?? null
 
 /** What the broker says about an account, as the account's executor last read it. */
@@ -25,7 +22,7 @@ const brokerFigures = Effect.gen(function* () {
   const repo = yield* PortfolioRepo
   const marketClock = yield* MarketClock
   const of = (account_id: string, asOf: Date | null | undefined) => ({ account_id, source: "broker" as const, as_of: iso(asOf) })
-  const pageOf = (accountId: string, { limit, offset }: Paging) => ({
+  const queryOf = (accountId: string, { limit, offset }: Paging) => ({
     accountId,
     day: IndiaTime.istDate(marketClock.unsafeNow()),
     limit,
@@ -36,12 +33,12 @@ const brokerFigures = Effect.gen(function* () {
   return {
     orders: (id: string, paging: Paging) =>
       Effect.gen(function* () {
-        const { rows, total } = yield* orProblem(repo.orders(pageOf(id, paging)))
+        const { rows, total } = yield* orProblem(repo.orders(queryOf(id, paging)))
         return { ...of(id, yield* readAt(id)), orders: rows.map(({ order }) => order), total, ...paging }
       }),
     trades: (id: string, paging: Paging) =>
       Effect.gen(function* () {
-        const { rows, total } = yield* orProblem(repo.trades(pageOf(id, paging)))
+        const { rows, total } = yield* orProblem(repo.trades(queryOf(id, paging)))
         return { ...of(id, yield* readAt(id)), trades: rows, total, ...paging }
       }),
     positions: (id: string) =>
@@ -49,7 +46,7 @@ const brokerFigures = Effect.gen(function* () {
     holdings: (id: string, paging: Paging) =>
       Effect.map(orProblem(repo.holdings(id)), (reading) => {
         const all = reading?.body ?? []
-        const holdings = all.slice(paging.offset, paging.offset + paging.limit)
+        const holdings = pageOf(all, paging)
         return { ...of(id, reading?.asOf), holdings, total: all.length, ...paging }
       }),
     funds: (id: string) =>

@@ -1,6 +1,7 @@
 import { Login } from "../../broker/Account.ts"
 import type { Account } from "../../contract/accounts/LinkedAccount.ts"
 import * as TokenLife from "../../domain/accounts/TokenLife.ts"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Facts from "../../domain/rules/Facts.ts"
 
 type Session = Account["session"]
@@ -14,7 +15,7 @@ export const byLogin = (login: Login, rules: Pick<typeof Facts.Broker.Type, "tok
   if (Login.$is("Absent")(login)) return { ...byPerson, state: "signed_out", token_dies_at: null }
   if (!Login.$is("AccessToken")(login) || login.signedInMs === null) return null
   const diesMs = TokenLife.diesAtMs(rules, login.signedInMs)
-  const token_dies_at = diesMs === null ? null : new Date(diesMs).toISOString()
+  const token_dies_at = IndiaTime.isoTimeOrNull(diesMs)
   if (diesMs === null || nowMs < diesMs) return { ...byPerson, state: "signed_in", token_dies_at }
   return { ...byPerson, state: "login_required", token_dies_at: null, required_since: token_dies_at }
 }

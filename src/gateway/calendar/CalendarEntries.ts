@@ -1,6 +1,6 @@
 import { Effect, Either } from "effect"
-import { canExist } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import { isIdentity } from "../../domain/Ids.ts"
 import * as Entries from "../../domain/rules/Entries.ts"
 import { RuleBook } from "../../settings/RuleBook.ts"
 import { CalendarRepo, entriesMax, type Step } from "../../store/calendar/CalendarRepo.ts"
@@ -109,14 +109,14 @@ export class CalendarEntries extends Effect.Service<CalendarEntries>()("gateway/
       change: (entryId: number, draft: Entries.Draft) =>
         Effect.gen(function* () {
           const { id } = yield* Admin.only
-          if (!canExist(entryId)) return yield* missing()
+          if (!isIdentity(entryId)) return yield* missing()
           const entry = yield* read(draft)
           return yield* writeOne(id, "Entry changed", planToChange(entryId, entry))
         }),
       remove: (entryId: number) =>
         Effect.gen(function* () {
           const { id } = yield* Admin.only
-          if (!canExist(entryId)) return yield* missing()
+          if (!isIdentity(entryId)) return yield* missing()
           return yield* writeOne(id, "Entry deleted", planToRemove(entryId))
         }),
       importAll: (drafts: ReadonlyArray<Entries.Draft>) =>

@@ -10,6 +10,7 @@ import { RuleBook } from "../../settings/RuleBook.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Chains } from "../chains/Chains.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
+import { pageOf } from "../shared/Paging.ts"
 import { CalendarEntries } from "./CalendarEntries.ts"
 import * as CalendarView from "./CalendarView.ts"
 
@@ -72,7 +73,7 @@ export const CalendarHttp = HttpApiBuilder.group(
           const place = yield* placeOf(named)
           if (from > to) return yield* Problem.reversedSpan()
           const all = CalendarView.holidays(rules.current(), place, rules.entryOf).filter(({ date }) => date >= from && date <= to)
-          return { holidays: all.slice(offset, offset + limit), total: all.length, limit, offset }
+          return { holidays: pageOf(all, { limit, offset }), total: all.length, limit, offset }
         })
       )
       .handle("addEntry", ({ payload }) => entries.add(payload))

@@ -33,11 +33,8 @@ export const placeOf = ({ segments }: RuleSet.RuleSet, exchange: string, symbol:
 const sessionView = (session: Hours.Session | null) =>
   session === null ? null : { opens_at: IndiaTime.isoTime(session.opensAtMs), closes_at: IndiaTime.isoTime(session.closesAtMs) }
 
-/** How many days to search for the next opening. */
-const nextOpenDaysMax = 31
-
 const nextOpen = (rules: RuleSet.RuleSet, { segment, security }: Place, nowMs: number): string | null => {
-  for (let day = Day.at(nowMs); day < Day.at(nowMs) + nextOpenDaysMax; day++) {
+  for (let day = Day.at(nowMs); day < Day.at(nowMs) + Calendars.closedDaysMax; day++) {
     const session = Hours.session(rules, segment, security, day)
     if (Either.isLeft(session)) return null
     if (session.right !== null && session.right.opensAtMs > nowMs) return IndiaTime.isoTime(session.right.opensAtMs)

@@ -2,8 +2,8 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import type { NewCorporateAction } from "../../contract/calendar/CorporateActionsApi.ts"
-import { canExist } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import { isIdentity } from "../../domain/Ids.ts"
 import * as CorporateActions from "../../domain/market/CorporateActions.ts"
 import { CorporateActionRepo, type NewAction } from "../../store/calendar/CorporateActionRepo.ts"
 import * as Admin from "../shared/Admin.ts"
@@ -76,7 +76,7 @@ export const CorporateActionsHttp = HttpApiBuilder.group(
       .handle("remove", ({ path }) =>
         Effect.gen(function* () {
           const { id } = yield* Admin.only
-          const isRemoved = canExist(path.id) && (yield* orProblem(repo.remove(path.id, id)))
+          const isRemoved = isIdentity(path.id) && (yield* orProblem(repo.remove(path.id, id)))
           if (!isRemoved) return yield* notFound("Corporate action")
           yield* candles.announce
           yield* Effect.annotateLogs(Effect.logInfo("corporate action deleted"), { audit: "corporate_actions", by: id, action: path.id })

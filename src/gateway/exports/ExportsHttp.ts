@@ -43,7 +43,7 @@ export const ExportsHttp = HttpApiBuilder.group(
     const bars = ({ instrument_token, interval, from, to, adjusted }: Bars) =>
       Effect.map(found("Instrument", registry.byToken(instrument_token)), (instrument) => {
         const toMs = to ?? clock.unsafeNow()
-        const span = { fromMs: from ?? IndiaTime.istMidnightMs(IndiaTime.istDate(toMs)), toMs }
+        const span = { fromMs: from ?? IndiaTime.startOfDayMs(toMs), toMs }
         return Tables.bars(Effect.map(history.candles(instrument, interval, span, adjusted), ({ candles }) => candles))
       })
 

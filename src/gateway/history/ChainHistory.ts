@@ -46,7 +46,7 @@ export class ChainHistory extends Effect.Service<ChainHistory>()("gateway/chains
       Effect.gen(function* () {
         yield* chains.known(symbol)
         const toMs = to ?? clock.unsafeNow()
-        const fromMs = from ?? IndiaTime.istMidnightMs(IndiaTime.istDate(toMs))
+        const fromMs = from ?? IndiaTime.startOfDayMs(toMs)
         if (fromMs > toMs) return yield* Problem.reversedSpan()
         if (toMs - fromMs > daysMax * IndiaTime.dayMs) return yield* Problem.invalidField("from", `at most ${daysMax} days at once`)
         const exchange = lifetimes.exchangeOf(symbol)

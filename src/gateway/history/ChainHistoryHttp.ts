@@ -1,13 +1,14 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
+import { pageOf } from "../shared/Paging.ts"
 import { listed } from "../shared/SlicedAnswer.ts"
 import { ChainHistory, type Page, type Wanted } from "./ChainHistory.ts"
 import * as ChainHistoryView from "./ChainHistoryView.ts"
 import * as VolatilityRank from "./VolatilityRank.ts"
 
 const named = ({ symbol, expiry, interval }: Wanted) => ({ symbol, expiry, interval: interval.name })
-const pageOf = ({ limit, offset }: Page, total: number) => ({ total, limit, offset })
+const listedOf = ({ limit, offset }: Page, total: number) => ({ total, limit, offset })
 const same = <A>(item: A): A => item
 
 export const ChainHistoryHttp = HttpApiBuilder.group(
@@ -19,7 +20,7 @@ export const ChainHistoryHttp = HttpApiBuilder.group(
     return handlers
       .handle("strikesHistory", ({ urlParams }) =>
         Effect.flatMap(history.strikes(urlParams, urlParams, { _tag: "Prices", strikes: urlParams.strikes }), ({ rows, total }) =>
-          listed("points", ChainHistoryView.strikePoints(rows), same, { ...named(urlParams), ...pageOf(urlParams, total) })
+          listed("points", ChainHistoryView.strikePoints(rows), same, { ...named(urlParams), ...listedOf(urlParams, total) })
         )
       )
       .handle("moneynessSeries", ({ urlParams }) =>
@@ -34,20 +35,20 @@ export const ChainHistoryHttp = HttpApiBuilder.group(
           return yield* listed("points", ChainHistoryView.minutesOf(rows), write, {
             ...named(urlParams),
             metric,
-            ...pageOf(urlParams, total)
+            ...listedOf(urlParams, total)
           })
         })
       )
       .handle("premiumDecay", ({ urlParams }) =>
         Effect.gen(function* () {
-          const { steps, limit, offset } = urlParams
+          const { steps } = urlParams
           const { pair, points } = yield* history.decay(urlParams, steps)
-          return yield* listed("points", points.slice(offset, offset + limit), same, {
+          return yield* listed("points", pageOf(points, urlParams), same, {
             ...named(urlParams),
             kind: steps === 0 ? "straddle" : "strangle",
             call_strike: pair?.call ?? null,
             put_strike: pair?.put ?? null,
-            ...pageOf(urlParams, points.length)
+            ...listedOf(urlParams, points.length)
           })
         })
       )
@@ -60,7 +61,7 @@ export const ChainHistoryHttp = HttpApiBuilder.group(
           return yield* listed("points", ChainHistoryView.minutesOf(rows), write, {
             ...named(urlParams),
             metric,
-            ...pageOf(urlParams, total)
+            ...listedOf(urlParams, total)
           })
         })
       )

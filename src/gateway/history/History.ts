@@ -5,6 +5,7 @@ import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import type * as HistoricalGreeks from "../../domain/options/HistoricalGreeks.ts"
+import * as Day from "../../domain/rules/Day.ts"
 import type * as Hours from "../../domain/rules/Hours.ts"
 import { RuleBook } from "../../settings/RuleBook.ts"
 import type { StoredCandle } from "../../store/history/StoredBars.ts"
@@ -26,14 +27,12 @@ const fillMax = "30 seconds"
 const tooSlow = new Problem.Unavailable({ detail: `The broker's history did not come within ${fillMax}` })
 /** The most candles of one answer: as many as a browser can draw at once, and a few megabytes here. */
 const candlesMax = 50_000
-/** Sessions are on five days of a week. */
-const daysPerSession = 7 / 5
 
 /** How many days one answer may span. A day of unknown hours counts as 24 hours. */
 const daysMax = ({ minutes, daysMax }: KiteHistory.Interval, session: Hours.Session | undefined): number => {
   const sessionMinutes = (session === undefined ? IndiaTime.dayMs : session.closesAtMs - session.opensAtMs) / IndiaTime.minuteMs
   const perSession = Math.max(1, Math.ceil(sessionMinutes / minutes))
-  return Math.min(windowsMax * daysMax, Math.floor((candlesMax / perSession) * daysPerSession))
+  return Math.min(windowsMax * daysMax, Math.floor((candlesMax / perSession) * Day.daysPerSession))
 }
 
 /**

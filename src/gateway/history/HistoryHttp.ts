@@ -35,7 +35,7 @@ export const HistoryHttp = HttpApiBuilder.group(
     /** By default the span ends now and starts with that day. */
     const spanOf = (from: number | undefined, to: number | undefined): KiteHistory.Span => {
       const toMs = to ?? clock.unsafeNow()
-      return { fromMs: from ?? IndiaTime.istMidnightMs(IndiaTime.istDate(toMs)), toMs }
+      return { fromMs: from ?? IndiaTime.startOfDayMs(toMs), toMs }
     }
     return handlers
       .handle("history", ({ urlParams }) =>

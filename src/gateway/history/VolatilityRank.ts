@@ -59,7 +59,7 @@ export const make = Effect.gen(function* () {
 
   /** The volatility of the tenor at each past day's last minute. */
   const past = (symbol: string, years: number, days: number, nowMs: number) => {
-    const todayMs = IndiaTime.istMidnightMs(IndiaTime.istDate(nowMs))
+    const todayMs = IndiaTime.startOfDayMs(nowMs)
     const from = new Date(todayMs - days * IndiaTime.dayMs)
     return Effect.map(orProblem(repo.closes(lifetimes.exchangeOf(symbol), symbol, from, new Date(todayMs))), (rows) => {
       const byDay = new Map<number, Array<IvRank.Term>>()

@@ -25,11 +25,6 @@ export interface Bars extends Candles {
   readonly sessionMinutes: number
 }
 
-/** The newest bar may be this many days old, after a row of holidays. */
-const closedDaysMax = 10
-/** Sessions are on five days of a week. */
-const daysPerSession = 7 / 5
-
 /** What to compute at one bar, and how many bars it lies back from the newest one. */
 export interface AtRequest {
   readonly instrument: Instrument.Instrument
@@ -100,10 +95,9 @@ export class IndicatorSeries extends Effect.Service<IndicatorSeries>()("gateway/
       Effect.gen(function* () {
         const toMs = clock.unsafeNow()
         const sessionMinutes = sessionMinutesOf(instrument, toMs)
-        const perSession = Math.max(1, Math.floor(sessionMinutes / interval.minutes))
-        const days = closedDaysMax + Math.ceil(Math.ceil(offset / perSession) * daysPerSession)
+        const days = Series.newestBarDaysMax + Series.daysOf(offset, interval.minutes, sessionMinutes)
         // From a midnight on, so that all requests of a day read the same candles.
-        const midnightMs = IndiaTime.istMidnightMs(IndiaTime.istDate(toMs - days * IndiaTime.dayMs))
+        const midnightMs = IndiaTime.startOfDayMs(toMs - days * IndiaTime.dayMs)
         const fromMs = beginMs(indicators, interval, midnightMs, sessionMinutes)
         const found = { ...(yield* recent.candles(instrument, interval, { fromMs, toMs })), sessionMinutes }
         const place = found.candles.length - 1 - offset

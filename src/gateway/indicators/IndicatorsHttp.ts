@@ -87,7 +87,7 @@ export const IndicatorsHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           const instrument = yield* instrumentOf(symbol)
           const toMs = to ?? clock.unsafeNow()
-          const fromMs = from ?? IndiaTime.istMidnightMs(IndiaTime.istDate(toMs))
+          const fromMs = from ?? IndiaTime.startOfDayMs(toMs)
           if (fromMs > toMs) return yield* Problem.reversedSpan()
           const bars = yield* series.bars(instrument, timeframe, [indicator], { fromMs, toMs })
           const first = bars.candles.findIndex(({ atMs }) => atMs >= fromMs)

@@ -1,11 +1,12 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Effect } from "effect"
+import { Effect, Order } from "effect"
 import { Api } from "../../contract/Api.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import { isMetric, Metric } from "../../domain/options/StrikeDistribution.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import { instrumentsLoaded, notFound } from "../shared/Lookup.ts"
+import { pageOf } from "../shared/Paging.ts"
 import { view } from "./InstrumentsHttp.ts"
 
 const titles: Readonly<Record<Metric, string>> = {
@@ -33,9 +34,9 @@ const metrics = Object.keys(Metric)
     is_stored: metric !== computed
   }))
 
-/** By expiry; then futures, and options by strike, the call first. */
-const inOrder = (a: Instrument.Instrument, b: Instrument.Instrument): number =>
-  (a.expiry ?? "").localeCompare(b.expiry ?? "") || a.strike - b.strike || a.tradingsymbol.localeCompare(b.tradingsymbol)
+/** By expiry; then futures, and options by strike, the call first. Texts are ordered by code units, whatever the host's locale is. */
+export const inOrder = (a: Instrument.Instrument, b: Instrument.Instrument): number =>
+  Order.string(a.expiry ?? "", b.expiry ?? "") || a.strike - b.strike || Order.string(a.tradingsymbol, b.tradingsymbol)
 
 export const FoInstrumentsHttp = HttpApiBuilder.group(
   Api,
@@ -56,7 +57,7 @@ export const FoInstrumentsHttp = HttpApiBuilder.group(
           if (contracts.length === 0) return yield* notFound("Symbol")
           const wanted = contracts.filter((one) => expiry === undefined || one.expiry === expiry).toSorted(inOrder)
           if (wanted.length === 0) return yield* notFound("Expiry")
-          return { symbol, instruments: wanted.slice(offset, offset + limit).map(view), total: wanted.length, limit, offset }
+          return { symbol, instruments: pageOf(wanted, { limit, offset }).map(view), total: wanted.length, limit, offset }
         })
       )
   })

@@ -10,6 +10,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import { Engine } from "../shared/Engine.ts"
 import { Lifetimes } from "../shared/Lifetimes.ts"
 import { found } from "../shared/Lookup.ts"
+import { pageOf } from "../shared/Paging.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
 export const view = (instrument: Instrument.Instrument) => {
@@ -65,7 +66,7 @@ export const InstrumentsHttp = HttpApiBuilder.group(
               future_expiries: futureExpiries.filter((expiry) => lifetimes.isAlive(name, expiry))
             }))
             .filter(({ expiries, future_expiries }) => expiries.length + future_expiries.length > 0)
-          return { underlyings: listed.slice(offset, offset + limit), total: listed.length, limit, offset }
+          return { underlyings: pageOf(listed, { limit, offset }), total: listed.length, limit, offset }
         })
       )
       .handle("bySymbol", ({ path: { exchange, tradingsymbol } }) =>

@@ -47,7 +47,7 @@ export const make = Effect.gen(function* () {
       const underlying = yield* found("Symbol", symbols.find(symbol))
       const interval = asked ?? fiveMinutes
       const toMs = to ?? clock.unsafeNow()
-      const span = { fromMs: from ?? IndiaTime.istMidnightMs(IndiaTime.istDate(toMs)), toMs }
+      const span = { fromMs: from ?? IndiaTime.startOfDayMs(toMs), toMs }
       const row = strikes.find((one) => one.strike === (strike ?? head.atm_strike))
       if (strike !== undefined && row === undefined) return yield* notFound("Strike")
       const future = registry.byToken(futures.alive(symbol)[0]?.instrument_token ?? 0)

@@ -10,6 +10,7 @@ import { Valuation } from "../chains/Valuation.ts"
 import * as AccountRights from "../shared/AccountRights.ts"
 import { Engine } from "../shared/Engine.ts"
 import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
+import { pageOf } from "../shared/Paging.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import type * as OrderTasks from "./OrderTasks.ts"
 
@@ -71,7 +72,7 @@ export const make = ({ submitGtt }: Pick<OrderTasks.OrderTasks, "submitGtt">) =>
           return {
             ...of,
             source: "broker" as const,
-            triggers: triggers.slice(offset, offset + limit),
+            triggers: pageOf(triggers, { limit, offset }),
             total: triggers.length,
             limit,
             offset

@@ -110,7 +110,7 @@ const makeGate = Effect.gen(function* () {
     Effect.gen(function* () {
       const instrument = OrderRequest.instrumentOf(request)
       if (strategyId === null || instrument === null) return null
-      const dayStartMs = nowMs - IndiaTime.istTimeOfDayMs(nowMs)
+      const dayStartMs = IndiaTime.startOfDayMs(nowMs)
       const known = yield* orProblem(strategyLimits.known({ strategyId, instrument, taskId: 0, dayStartMs }))
       if (known === undefined) return null
       const lotOf = (it: { readonly exchange: string; readonly tradingsymbol: string }) => {
@@ -126,7 +126,7 @@ const makeGate = Effect.gen(function* () {
       const nowMs = yield* Clock.currentTimeMillis
       const instrument = instrumentOf(request)
       const modifiedId = OrderRequest.modifiedBy(request)
-      const dayStartMs = nowMs - IndiaTime.istTimeOfDayMs(nowMs)
+      const dayStartMs = IndiaTime.startOfDayMs(nowMs)
       const ask = { accountId, mode, kind: request.kind, termsHash, modifiedId, madeBy: null, taskId: 0, basketId, nowMs, dayStartMs }
       const { isSuperseded, isTwin, modifications, sameTermsAtMs, sent } = yield* orProblem(repo.ahead(ask))
       return {

@@ -65,7 +65,7 @@ export const follow = Effect.gen(function* () {
     const { states, marks, reading } = views.movement
     const remade = keeper.remade().filter(({ atMs }) => nowMs - atMs <= remadeSaidMs)
     return [
-      ...remade.map(({ stream, atMs }) => `stream ${stream} was deleted, and created again at ${new Date(atMs).toISOString()}`),
+      ...remade.map(({ stream, atMs }) => `stream ${stream} was deleted, and created again at ${IndiaTime.isoTime(atMs)}`),
       ...judge.complaints(),
       ...[...states].flatMap(([name, seen]) => (isBehind(seen) ? [`values of ${name} are ${seconds(seen.lagMs)} s behind`] : [])),
       ...(isBehind(marks) ? [`values of strategies are ${seconds(marks.lagMs)} s behind`] : []),

@@ -29,7 +29,7 @@ export interface Book {
 }
 
 const instrumentKey = ({ exchange, tradingsymbol }: { readonly exchange: string; readonly tradingsymbol: string }): string =>
-  `${exchange}:${tradingsymbol}`
+  Instrument.symbolKey(exchange, tradingsymbol)
 
 /** What a strategy holds according to its legs and fills, with the newest prices. */
 export class StrategyBook extends Effect.Service<StrategyBook>()("gateway/strategies/StrategyBook", {

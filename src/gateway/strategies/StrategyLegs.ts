@@ -5,6 +5,7 @@ import type { Direction } from "../../domain/record/StrategyDefinition.ts"
 import { StrategyRepo } from "../../store/strategies/StrategyRepo.ts"
 import { Changes } from "../shared/Changes.ts"
 import { foundOption, notFound, ownedStrategy } from "../shared/Lookup.ts"
+import { type Paging, pageOf } from "../shared/Paging.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import * as NewLegs from "./NewLegs.ts"
 
@@ -34,11 +35,11 @@ export const make = Effect.gen(function* () {
     Effect.zip(changes.poke("subscriptions"), changes.pokeStrategy(owner, strategyId, "changed"))
 
   return {
-    list: (strategyId: number, { limit, offset }: { readonly limit: number; readonly offset: number }) =>
+    list: (strategyId: number, { limit, offset }: Paging) =>
       Effect.gen(function* () {
         const user = yield* CurrentUser
         const { legs } = yield* ownedStrategy(strategies, user.id, strategyId)
-        return { instruments: legs.slice(offset, offset + limit).map(view), total: legs.length, limit, offset }
+        return { instruments: pageOf(legs, { limit, offset }).map(view), total: legs.length, limit, offset }
       }),
     add: (strategyId: number, wanted: NewLegs.WantedLeg) =>
       Effect.gen(function* () {

@@ -3,8 +3,8 @@ import { Effect } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
-import { canExist } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import { isIdentity } from "../../domain/Ids.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { SubscriptionRepo } from "../../store/subscriptions/SubscriptionRepo.ts"
 import { Changes } from "../shared/Changes.ts"
@@ -60,7 +60,7 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
         : Effect.fail(Problem.invalidField("account_id", "no such account"))
 
     const existing = (token: number) =>
-      canExist(token)
+      isIdentity(token)
         ? Effect.flatMap(orProblem(subscriptions.byToken(token)), foundOption("Subscription"))
         : Effect.fail(notFound("Subscription"))
 

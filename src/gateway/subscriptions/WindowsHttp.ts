@@ -2,8 +2,8 @@ import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect, Option } from "effect"
 import { Api } from "../../contract/Api.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
-import { canExist } from "../../contract/shared/Input.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import { isIdentity } from "../../domain/Ids.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import * as Caller from "../../store/owners/Caller.ts"
 import { WindowRepo, windowsPerUserMax } from "../../store/subscriptions/WindowRepo.ts"
@@ -62,7 +62,7 @@ export const WindowsHttp = HttpApiBuilder.group(
       .handle("remove", ({ path }) =>
         Effect.gen(function* () {
           const user = yield* CurrentUser
-          const window = yield* foundOption("Window")(canExist(path.id) ? yield* orProblem(windows.byId(path.id)) : Option.none())
+          const window = yield* foundOption("Window")(isIdentity(path.id) ? yield* orProblem(windows.byId(path.id)) : Option.none())
           if (user.role !== "admin" && window.createdBy !== user.id) return yield* new Problem.Forbidden({ detail: "Forbidden" })
           yield* Caller.asOwner(window.createdBy)(orProblem(windows.remove(path.id)))
           yield* changes.poke("subscriptions")

@@ -1,5 +1,6 @@
 /** Margins and charges of hypothetical orders, as kite.trade/docs/connect/v3/margins describes them. */
 import { Either, Schema } from "effect"
+import type { Product } from "../../domain/accounts/OrderAttributes.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
@@ -66,7 +67,7 @@ const chargesOf = (market: Market, { instrument, price, product, quantity, side 
     exchange: instrument.exchange,
     underlying: Instrument.underlyingOf(instrument)?.name ?? instrument.tradingsymbol,
     instrumentType: instrument.instrumentType,
-    product: product as OrderCharges.Product,
+    product: product as Product,
     side,
     quantity,
     price: Money.toDecimal(price, Instrument.priceScale(instrument.token))

@@ -4,6 +4,7 @@ import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Frame from "../../domain/market/Frame.ts"
 import * as InstrumentHours from "../../domain/market/InstrumentHours.ts"
 import type { Span } from "../../domain/market/KiteHistory.ts"
+import * as Calendars from "../../domain/rules/Calendars.ts"
 import { shipped } from "../../domain/rules/Shipped.ts"
 import type { Candle } from "../Candles.ts"
 import * as PastPrices from "./PastPrices.ts"
@@ -29,13 +30,10 @@ const pastSpots = (settings: SyntheticSettings.Settings, seams: PastPrices.Seams
   return [prices[0] ?? base, Math.max(...prices), Math.min(...prices), prices.at(-1) ?? base]
 }
 
-/** How many days to search back for the previous close. */
-const closeDaysMax = 10
-
 /** The market's previous close is the start price, so the day's change agrees with the candles. Products share the hours of NSE. */
 const seamsOf = (startMs: number): PastPrices.Seams => {
-  const todayMs = IndiaTime.istMidnightMs(IndiaTime.istDate(startMs))
-  for (let back = 0; back < closeDaysMax; back++) {
+  const todayMs = IndiaTime.startOfDayMs(startMs)
+  for (let back = 0; back < Calendars.closedDaysMax; back++) {
     const session = InstrumentHours.on(
       shipped,
       { segment: "NSE_CM", security: "other" },
@@ -84,7 +82,7 @@ const placeOf = (book: SyntheticBook.Book, row: number): InstrumentHours.Place =
 
 /** The session minutes between two instants. Days without a session are skipped at once, because a span may cover years. */
 function* sessionMinutes(place: InstrumentHours.Place, fromMs: number, toMs: number): Generator<number> {
-  for (let midnightMs = IndiaTime.istMidnightMs(IndiaTime.istDate(fromMs)); midnightMs <= toMs; midnightMs += IndiaTime.dayMs) {
+  for (let midnightMs = IndiaTime.startOfDayMs(fromMs); midnightMs <= toMs; midnightMs += IndiaTime.dayMs) {
     const session = InstrumentHours.on(shipped, place, IndiaTime.istDate(midnightMs))
     if (session === null || session === "unknown") continue
     const lastMs = Math.min(toMs, session.closesAtMs - 1)

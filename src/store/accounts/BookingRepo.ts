@@ -2,6 +2,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import * as Figures from "../../domain/accounts/Figures.ts"
+import { isProduct } from "../../domain/accounts/OrderAttributes.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
@@ -43,7 +44,6 @@ const PaperRow = Schema.Struct({
  * The id by which a strategy stores a trade only once. The broker never reuses an order's id, and a trade's id is unique within its order.
  */
 const externalId = (accountId: string, orderId: string, tradeId: string): string => `${accountId}/${orderId}/${tradeId}`
-const isProduct = Schema.is(Schema.Literal("NRML", "MIS", "CNC", "MTF"))
 const productOf = (text: string) => (isProduct(text) ? text : null)
 
 const ofBroker = (accountId: string, { owner, strategyId, trade }: typeof BrokerRow.Type): Unbooked => ({

@@ -1,6 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type { Ohlcv } from "../../domain/market/Ohlcv.ts"
 import type * as Hours from "../../domain/rules/Hours.ts"
 import * as Buckets from "../Buckets.ts"
@@ -86,8 +87,8 @@ const RangeRequest = Schema.Struct({
 const batchRows = 2_000
 const requestOf = ({ sessions, ...range }: Range): typeof RangeRequest.Type => ({
   ...range,
-  opens: sessions.map(({ opensAtMs }) => new Date(opensAtMs).toISOString()),
-  closes: sessions.map(({ closesAtMs }) => new Date(closesAtMs).toISOString())
+  opens: sessions.map(({ opensAtMs }) => IndiaTime.isoTime(opensAtMs)),
+  closes: sessions.map(({ closesAtMs }) => IndiaTime.isoTime(closesAtMs))
 })
 
 /** The minutes between two incomplete bars may have no bar at all, so a gap is a span. */

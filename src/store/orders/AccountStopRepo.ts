@@ -1,6 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Option, Schema } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as StrategyLimits from "../../domain/orders/StrategyLimits.ts"
@@ -84,7 +85,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
   const askRelease = (accountId: string, token: string, untilMs: number, who: string) =>
     Effect.gen(function* () {
       const rows = yield* sql`UPDATE account_stops SET release_token = ${token},
-          release_until = ${new Date(untilMs).toISOString()}::timestamptz
+          release_until = ${IndiaTime.isoTime(untilMs)}::timestamptz
         WHERE account_id = ${accountId} AND released_at IS NULL RETURNING stop_id`
       if (rows.length > 0) yield* line({ accountId, taskId: null, who, what: "release of the account's stop asked", detail: {} })
       return rows.length > 0
@@ -93,7 +94,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
     Effect.gen(function* () {
       const rows = yield* sql<{ readonly id: string; readonly action: StrategyLimits.Action; readonly mode: Mode }>`UPDATE account_stops
         SET released_at = now(), released_by = ${who} WHERE account_id = ${accountId} AND released_at IS NULL AND release_token = ${token}
-          AND release_until > ${new Date(nowMs).toISOString()}::timestamptz RETURNING stop_id AS id, action, mode`
+          AND release_until > ${IndiaTime.isoTime(nowMs)}::timestamptz RETURNING stop_id AS id, action, mode`
       const [released] = rows
       if (released === undefined) return false
       const stopId = Number(released.id)

@@ -1,6 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Option, Schema } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Compensation from "../../domain/orders/Compensation.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
 import { TimeColumn } from "../Columns.ts"
@@ -68,7 +69,7 @@ export class CompensationRepo extends Effect.Service<CompensationRepo>()("store/
     const save = (before: StoredCompensation, { failedAtMs, legs, message, status }: Change, who: string) =>
       Effect.gen(function* () {
         const { accountId, basketId, revision } = before
-        const failedAt = failedAtMs === null ? null : new Date(failedAtMs).toISOString()
+        const failedAt = IndiaTime.isoTimeOrNull(failedAtMs)
         const rows = yield* sql`UPDATE order_compensations SET status = ${status}, legs = ${JSON.stringify(legs)}::jsonb,
             revision = revision + 1, failed_at = ${failedAt}::timestamptz, updated_at = now()
           WHERE basket_id = ${basketId} AND revision = ${revision} RETURNING basket_id`

@@ -1,6 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
 import { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as StrategyLimits from "../../domain/orders/StrategyLimits.ts"
@@ -13,8 +14,6 @@ import * as TaskNames from "./TaskNames.ts"
 
 /** The scope of a stop of all accounts. No account id looks like it. */
 export const everyAccount = "*"
-/** The time within which a requested release must be confirmed. */
-export const releaseMsMax = 60_000
 
 const limits = {
   maxOrderValue: Schema.NullOr(NumericColumn),
@@ -137,8 +136,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
     ).pipe(Postgres.transaction(sql))
   const askRelease = (scope: string, token: string, untilMs: number, who: string) =>
     Effect.gen(function* () {
-      const rows =
-        yield* sql`UPDATE order_stops SET release_token = ${token}, release_until = ${new Date(untilMs).toISOString()}::timestamptz
+      const rows = yield* sql`UPDATE order_stops SET release_token = ${token}, release_until = ${IndiaTime.isoTime(untilMs)}::timestamptz
         WHERE scope = ${scope} RETURNING scope`
       if (rows.length > 0) yield* line({ accountId: scope, taskId: null, who, what: "release asked", detail: {} })
       return rows.length > 0
@@ -146,7 +144,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
   const release = (scope: string, accounts: ReadonlyArray<string>, token: string, nowMs: number, who: string) =>
     Effect.gen(function* () {
       const rows = yield* sql`DELETE FROM order_stops WHERE scope = ${scope} AND release_token = ${token}
-        AND release_until > ${new Date(nowMs).toISOString()}::timestamptz RETURNING scope`
+        AND release_until > ${IndiaTime.isoTime(nowMs)}::timestamptz RETURNING scope`
       if (rows.length > 0) yield* announceAll(accounts, who, "released", "orders may be sent again", { scope })
       return rows.length > 0
     }).pipe(Postgres.transaction(sql))

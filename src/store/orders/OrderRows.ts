@@ -1,6 +1,7 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import { OrderRequest } from "../../domain/orders/OrderRequest.ts"
 import type * as Task from "../../domain/orders/Task.ts"
@@ -219,8 +220,6 @@ export const reads = (sql: SqlClient.SqlClient) => {
   } as const
 }
 
-const iso = (ms: number): string => new Date(ms).toISOString()
-
 /** A task as clients see it. */
 export const messageOf = (it: StoredTask): OrderMessage.OrderTask => ({
   task_id: String(it.taskId),
@@ -233,8 +232,8 @@ export const messageOf = (it: StoredTask): OrderMessage.OrderTask => ({
   order_id: it.task.orderId,
   attempts: it.task.attempts.map((one) => ({
     number: one.number,
-    started_at: iso(one.startedAtMs),
-    ended_at: one.endedAtMs === null ? null : iso(one.endedAtMs),
+    started_at: IndiaTime.isoTime(one.startedAtMs),
+    ended_at: IndiaTime.isoTimeOrNull(one.endedAtMs),
     outcome: one.outcome,
     http_status: one.httpStatus,
     error_type: one.errorType,
@@ -249,5 +248,5 @@ export const messageOf = (it: StoredTask): OrderMessage.OrderTask => ({
   revision: it.task.revision,
   created_at: it.createdAt.toISOString(),
   updated_at: it.updatedAt.toISOString(),
-  deadline_at: iso(it.task.intent.deadlineAtMs)
+  deadline_at: IndiaTime.isoTime(it.task.intent.deadlineAtMs)
 })

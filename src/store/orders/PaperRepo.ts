@@ -1,6 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as Matching from "../../domain/orders/Matching.ts"
 import type * as PaperLedger from "../../domain/orders/PaperLedger.ts"
 import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
@@ -72,7 +73,6 @@ const tradeOf = ({ body, price, quantity, tradedAt, tradeId }: typeof TradeRow.T
 })
 
 const encodeBody = Schema.encodeSync(Schema.parseJson(PaperOrder.PaperOrder))
-const iso = (ms: number): string => new Date(ms).toISOString()
 
 const makeChanges = (sql: SqlClient.SqlClient) => {
   const { event, line } = Outbox.writes(sql)
@@ -92,7 +92,7 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
     Effect.forEach(
       trades,
       ({ atMs, price, quantity }, at) => sql`INSERT INTO paper_trades (order_id, number, account_id, quantity, price, traded_at)
-        VALUES (${paper.orderId}, ${from + at + 1}, ${accountId}, ${quantity}, ${price}, ${iso(atMs)}::timestamptz)`,
+        VALUES (${paper.orderId}, ${from + at + 1}, ${accountId}, ${quantity}, ${price}, ${IndiaTime.isoTime(atMs)}::timestamptz)`,
       { discard: true }
     )
   /**
@@ -144,7 +144,7 @@ const makeReads = (sql: SqlClient.SqlClient) => {
     Request: Schema.Struct({ accountId: Schema.String, sinceMs: Schema.Int }),
     Result: Row,
     execute: ({ accountId, sinceMs }) => sql`SELECT ${columns} FROM paper_orders o WHERE o.account_id = ${accountId}
-      AND (${isWorking} OR greatest(o.created_at, o.updated_at) >= ${iso(sinceMs)}::timestamptz) ORDER BY o.created_at, o.order_id`
+      AND (${isWorking} OR greatest(o.created_at, o.updated_at) >= ${IndiaTime.isoTime(sinceMs)}::timestamptz) ORDER BY o.created_at, o.order_id`
   })
   const byId = SqlSchema.findAll({
     Request: Schema.Struct({ accountId: Schema.String, orderId: Schema.String }),

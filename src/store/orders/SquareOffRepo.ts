@@ -1,6 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import { Mode, Status } from "../../domain/orders/OrderMessage.ts"
 import type * as SquareOff from "../../domain/orders/SquareOff.ts"
 import { BigIntColumn, TimeColumn } from "../Columns.ts"
@@ -196,10 +197,10 @@ export class SquareOffRepo extends Effect.Service<SquareOffRepo>()("store/orders
        * The tasks of the strategy or the account that place or cancel an order, the oldest first. For an account, only the tasks since
        * `dayStartMs`, and all that have not ended.
        */
-      tasks: (of: Of, dayStartMs: number) => run("tasks", tasks({ of, day: new Date(dayStartMs).toISOString() })),
+      tasks: (of: Of, dayStartMs: number) => run("tasks", tasks({ of, day: IndiaTime.isoTime(dayStartMs) })),
       /** The quantities that the orders of these tasks have traded, by order. */
       trades: (of: Of, dayStartMs: number) => {
-        const request = { of, day: new Date(dayStartMs).toISOString() }
+        const request = { of, day: IndiaTime.isoTime(dayStartMs) }
         return run("trades", of.mode === "live" ? live(request) : paper(request))
       },
       /**

@@ -2,6 +2,7 @@ import type * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Exposure from "../../domain/orders/Exposure.ts"
 import { Status } from "../../domain/orders/OrderMessage.ts"
 import * as StrategyLimits from "../../domain/orders/StrategyLimits.ts"
@@ -40,9 +41,8 @@ const Of = Schema.Struct({
   day: Schema.String,
   amoFrom: Schema.String
 })
-const iso = (ms: number): string => new Date(ms).toISOString()
 const keyOf = ({ exchange, tradingsymbol }: { readonly exchange: string; readonly tradingsymbol: string }): string =>
-  `${exchange}:${tradingsymbol}`
+  Instrument.symbolKey(exchange, tradingsymbol)
 
 /** A strategy's exposure in one instrument, or in each, with all its orders that may still trade, in all accounts. */
 export const reads = (sql: SqlClient.SqlClient) => {
@@ -99,7 +99,15 @@ export const reads = (sql: SqlClient.SqlClient) => {
     Effect.gen(function* () {
       const amoFromMs = dayStartMs - amoDaysMax * IndiaTime.dayMs
       const { exchange, tradingsymbol } = instrument
-      const of = { strategyId, exchange, tradingsymbol, whole, taskId, day: iso(dayStartMs), amoFrom: iso(amoFromMs) }
+      const of = {
+        strategyId,
+        exchange,
+        tradingsymbol,
+        whole,
+        taskId,
+        day: IndiaTime.isoTime(dayStartMs),
+        amoFrom: IndiaTime.isoTime(amoFromMs)
+      }
       // Fills are read before orders: a fill that comes in between is then counted by its order.
       const booked = yield* fills(of)
       const tasks = yield* placed(of)

@@ -1,6 +1,7 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import type { Kind } from "../../domain/orders/Task.ts"
 import { TimeColumn } from "../Columns.ts"
@@ -66,16 +67,13 @@ export interface Facts {
   readonly isReleased: boolean
 }
 
-const iso = (ms: number): string => new Date(ms).toISOString()
-const minuteMs = 60_000
-
 /** Each count as a query, which can run alone or as a part of a larger statement. */
 const queries = (sql: SqlClient.SqlClient) => ({
   /** Three counts that read only an index. */
   sent: (accountId: string, mode: OrderMessage.Mode, nowMs: number, dayStartMs: number) => {
     const since = (ms: number) => sql`(SELECT count(*)::int FROM order_attempts
-      WHERE account_id = ${accountId} AND mode = ${mode} AND started_at > ${iso(ms)}::timestamptz)`
-    return sql<Sent>`SELECT ${since(nowMs - 1_000)} AS second, ${since(nowMs - minuteMs)} AS minute, ${since(dayStartMs)} AS day`
+      WHERE account_id = ${accountId} AND mode = ${mode} AND started_at > ${IndiaTime.isoTime(ms)}::timestamptz)`
+    return sql<Sent>`SELECT ${since(nowMs - 1_000)} AS second, ${since(nowMs - IndiaTime.minuteMs)} AS minute, ${since(dayStartMs)} AS day`
   },
   sameTerms: (accountId: string, mode: OrderMessage.Mode, termsHash: string, { basketId, taskId }: Except) =>
     sql`SELECT max(created_at) AS at FROM order_tasks
@@ -130,10 +128,10 @@ const makeUnderway = (sql: SqlClient.SqlClient) => {
     Result: Underway,
     execute: ({ accountId, dayStartMs, mode, nowMs, taskId }) => sql`SELECT ${columns} FROM order_tasks t
         WHERE t.account_id = ${accountId} AND t.mode = ${mode} AND t.kind = 'place' AND t.task_id <> ${taskId}::bigint
-          AND t.status IN ('RUNNING', 'RETRYING', 'UNKNOWN') AND t.created_at >= ${iso(dayStartMs)}::timestamptz
+          AND t.status IN ('RUNNING', 'RETRYING', 'UNKNOWN') AND t.created_at >= ${IndiaTime.isoTime(dayStartMs)}::timestamptz
           AND EXISTS (SELECT 1 FROM order_attempts a WHERE a.task_id = t.task_id AND a.outcome IS DISTINCT FROM 'refused')
       UNION SELECT ${columns} FROM order_attempts a JOIN order_tasks t USING (task_id)
-        WHERE a.account_id = ${accountId} AND a.started_at >= ${iso(nowMs - shownWithinMs)}::timestamptz AND t.mode = ${mode}
+        WHERE a.account_id = ${accountId} AND a.started_at >= ${IndiaTime.isoTime(nowMs - shownWithinMs)}::timestamptz AND t.mode = ${mode}
           AND t.kind = 'place' AND t.task_id <> ${taskId}::bigint AND t.status = 'COMPLETED'`
   })
 }

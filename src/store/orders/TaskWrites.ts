@@ -1,5 +1,6 @@
 import type * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Schema } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import { OrderRequest } from "../../domain/orders/OrderRequest.ts"
 import * as Task from "../../domain/orders/Task.ts"
@@ -28,7 +29,6 @@ const requestText = Schema.parseJson(OrderRequest)
 const encodeRequest = Schema.encodeSync(requestText)
 const decodeRequest = Schema.decodeSync(requestText)
 const encodeTask = Schema.encodeSync(OrderMessage.OrderTask)
-const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
 
 const notWritten = { taskId: 0, createdAt: new Date(0), updatedAt: new Date(0) } as const
 /** A new task in the form in which its row is read later. */
@@ -66,7 +66,7 @@ export const make = (sql: SqlClient.SqlClient) => {
           is_limit, unknown_policy, deadline_at, strategy_id, basket_id, basket_place, retries, undoes, status, revision, epoch)
         VALUES (${it.owner}, ${it.accountId}, ${it.idempotencyKey}, ${it.bodyHash}, ${it.tag}, ${it.mode}, ${it.request.kind},
           ${encodeRequest(it.request)}::jsonb, ${it.termsHash}, ${it.referencePrice === null ? null : it.referencePrice.toFixed()}::numeric,
-          ${it.intent.isLimit}, ${it.intent.unknown}, ${iso(it.intent.deadlineAtMs)}::timestamptz, ${it.strategyId}, ${it.basketId},
+          ${it.intent.isLimit}, ${it.intent.unknown}, ${IndiaTime.isoTime(it.intent.deadlineAtMs)}::timestamptz, ${it.strategyId}, ${it.basketId},
           ${it.basketPlace}, ${it.retries}, ${it.undoes}, ${stored.task.status}, ${stored.task.revision}, ${stored.task.epoch})
         ON CONFLICT (owner, account_id, idempotency_key) DO NOTHING ${returned}),
       ${announced(stored, it.owner, "accepted", { body_hash: it.bodyHash })}`
@@ -78,7 +78,7 @@ export const make = (sql: SqlClient.SqlClient) => {
       ? sql``
       : sql`attempt AS (
           INSERT INTO order_attempts (task_id, number, account_id, mode, started_at, ended_at, outcome, http_status, error_type, message)
-          SELECT task_id, ${one.number}::int, account_id, mode, ${iso(one.startedAtMs)}::timestamptz, ${iso(one.endedAtMs)}::timestamptz,
+          SELECT task_id, ${one.number}::int, account_id, mode, ${IndiaTime.isoTime(one.startedAtMs)}::timestamptz, ${IndiaTime.isoTimeOrNull(one.endedAtMs)}::timestamptz,
             ${one.outcome}::text, ${one.httpStatus}::int, ${one.errorType}::text, ${one.message}::text FROM task
           ON CONFLICT (task_id, number) DO UPDATE SET ended_at = excluded.ended_at, outcome = excluded.outcome,
             http_status = excluded.http_status, error_type = excluded.error_type, message = excluded.message),`
@@ -92,8 +92,8 @@ export const make = (sql: SqlClient.SqlClient) => {
     const stored = { ...before, task }
     const statement = sql<Written>`
       WITH task AS (UPDATE order_tasks SET status = ${task.status}, revision = ${task.revision}, epoch = ${task.epoch},
-          due_at = ${iso(task.dueAtMs)}::timestamptz, order_id = ${task.orderId}, error_type = ${task.error?.type ?? null},
-          error_message = ${task.error?.message ?? null}, absent_at = ${iso(task.absentAtMs)}::timestamptz, updated_at = now()
+          due_at = ${IndiaTime.isoTimeOrNull(task.dueAtMs)}::timestamptz, order_id = ${task.orderId}, error_type = ${task.error?.type ?? null},
+          error_message = ${task.error?.message ?? null}, absent_at = ${IndiaTime.isoTimeOrNull(task.absentAtMs)}::timestamptz, updated_at = now()
         WHERE task_id = ${before.taskId} AND revision = ${before.task.revision} AND (${epoch}::bigint IS NULL OR epoch <= ${epoch}::bigint)
         ${returned}),
       ${attempted(last)}

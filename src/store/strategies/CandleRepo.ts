@@ -1,9 +1,10 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Effect, Schema } from "effect"
+import { isIdentity } from "../../domain/Ids.ts"
 import * as Money from "../../domain/Money.ts"
 import * as Buckets from "../Buckets.ts"
-import { BigIntColumn, isIdentity, NumericColumn, TimeColumn } from "../Columns.ts"
+import { BigIntColumn, NumericColumn, TimeColumn } from "../Columns.ts"
 import * as StoreError from "../StoreError.ts"
 
 /** One minute of a strategy's m2m, in rupees; `minute` is its start. */

@@ -1,9 +1,11 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqlSchema from "@effect/sql/SqlSchema"
 import { Data, Effect, Option, Schema } from "effect"
+import { Product } from "../../domain/accounts/OrderAttributes.ts"
+import { isIdentity } from "../../domain/Ids.ts"
 import * as Money from "../../domain/Money.ts"
 import { Direction } from "../../domain/record/StrategyDefinition.ts"
-import { BigIntColumn, isIdentity, NumericColumn, TimeColumn } from "../Columns.ts"
+import { BigIntColumn, NumericColumn, TimeColumn } from "../Columns.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
 import * as SubscriptionActivation from "../subscriptions/SubscriptionActivation.ts"
@@ -25,7 +27,7 @@ const Fill = Schema.Struct({
   externalId: Schema.NullOr(Schema.String),
   /** The fill's order and the order's product; null if unknown. Charges depend on them. */
   orderId: Schema.NullOr(Schema.String),
-  product: Schema.NullOr(Schema.Literal("NRML", "MIS", "CNC", "MTF"))
+  product: Schema.NullOr(Product)
 })
 type Fill = typeof Fill.Type
 

@@ -1,7 +1,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Array, Effect, Option } from "effect"
+import { isIdentity } from "../../domain/Ids.ts"
 import * as Limits from "../../domain/strategy/Limits.ts"
-import { isIdentity } from "../Columns.ts"
 import { LimitReached } from "../LimitReached.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { Clock, Effect, Layer } from "effect"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 import type { StoreFaults } from "../../domain/StoreFaults.ts"
 import { JetStream } from "../JetStream.ts"
 import * as Metrics from "../Metrics.ts"
@@ -71,7 +72,7 @@ const watch = Effect.gen(function* () {
     if (!isNews) return
     const body: StoreFaults = {
       v: 1,
-      as_of: new Date(wallMs).toISOString(),
+      as_of: IndiaTime.isoTime(wallMs),
       process,
       faults: faults.map(({ reason, sinceMs, stream }) => ({ stream, since: new Date(wallMs - (nowMs - sinceMs)).toISOString(), reason }))
     }

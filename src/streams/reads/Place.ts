@@ -1,4 +1,5 @@
 import { type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from "nats"
+import * as IndiaTime from "../../domain/IndiaTime.ts"
 
 /**
  * New: from now on. LastPerSubject: the newest message of every subject, then live. After: everything behind that sequence. Since:
@@ -37,7 +38,7 @@ export class Place {
   get deliver(): Partial<ConsumerConfig> {
     if (this.isPlaced) return { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.last + 1 }
     if (this.start._tag === "Since")
-      return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(this.start.storedMs).toISOString() }
+      return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: IndiaTime.isoTime(this.start.storedMs) }
     return { deliver_policy: this.start._tag === "New" ? DeliverPolicy.New : DeliverPolicy.LastPerSubject }
   }
 

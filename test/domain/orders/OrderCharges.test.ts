@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Either } from "effect"
+import type { Product } from "../../../src/domain/accounts/OrderAttributes.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Symbol from "../../../src/domain/market/Symbol.ts"
 import * as OrderCharges from "../../../src/domain/orders/OrderCharges.ts"
@@ -26,7 +27,7 @@ interface Noted {
   readonly transaction_type: "BUY" | "SELL"
   readonly tradingsymbol: string
   readonly exchange: string
-  readonly product: OrderCharges.Product
+  readonly product: Product
   readonly quantity: number
   readonly price: number
   readonly charges: Readonly<Record<string, number>> & { readonly gst: { readonly total: number } }

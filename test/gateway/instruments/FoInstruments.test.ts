@@ -1,7 +1,9 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { storedMetrics } from "../../../src/contract/history/ChainHistoryApi.ts"
 import { Metric } from "../../../src/domain/options/StrikeDistribution.ts"
+import { inOrder } from "../../../src/gateway/instruments/FoInstrumentsHttp.ts"
+import { anInstrument } from "../../domain/market/AnInstrument.ts"
 import { ask, far, gone, near, ready, world } from "../GatewayWorld.ts"
 
 interface Offered {
@@ -9,6 +11,28 @@ interface Offered {
   readonly is_additive: boolean
   readonly is_stored: boolean
 }
+
+describe("The order of contracts", () => {
+  it("does not depend on the host's locale, where a small letter comes before a capital one", () => {
+    const contracts = ["NIFTYa", "NIFTYB", "NIFTY-C"].map((tradingsymbol, at) => anInstrument(at, { tradingsymbol, expiry: near }))
+    assert.deepStrictEqual(
+      contracts.toSorted(inOrder).map(({ tradingsymbol }) => tradingsymbol),
+      ["NIFTY-C", "NIFTYB", "NIFTYa"]
+    )
+  })
+
+  it("is the expiry, then the strike, then the symbol", () => {
+    const contract = (tradingsymbol: string, expiry: string, strike: number) => anInstrument(1, { tradingsymbol, expiry, strike })
+    const wanted = [
+      contract("FUT", near, 0),
+      contract("CE", near, 100),
+      contract("PE", near, 100),
+      contract("CE", near, 200),
+      contract("FUT", far, 0)
+    ]
+    assert.deepStrictEqual(wanted.toReversed().sort(inOrder), wanted)
+  })
+})
 
 layer(world(), { excludeTestServices: true })("/fo/indicators and /fo/instruments", (it) => {
   it.effect("every metric that the endpoints of chains take is offered, and no other", () =>

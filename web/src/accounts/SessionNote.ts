@@ -1,4 +1,6 @@
 /** What to say about an account's session with its broker. */
+import { warnBeforeMs } from "../../../src/domain/accounts/TokenLife.ts"
+import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import type { Account } from "../gateway/Contract.ts"
 import * as Format from "../view/Format.ts"
 
@@ -9,10 +11,6 @@ export interface Note {
   /** A person can sign in at the broker's page. An account that signs in by itself needs no person. */
   readonly hasLogin: boolean
 }
-
-/** The end of a session is announced this long before it. */
-const warnMs = 3_600_000
-const minuteMs = 60_000
 
 /** Undefined while there is nothing to say. */
 export const of = ({ session, login_failure }: Account, nowMs: number): Note | undefined => {
@@ -27,8 +25,8 @@ export const of = ({ session, login_failure }: Account, nowMs: number): Note | u
   if (session.token_dies_at === null || !hasLogin) return undefined
   const diesMs = Date.parse(session.token_dies_at)
   const leftMs = diesMs - nowMs
-  if (leftMs > warnMs) return undefined
+  if (leftMs > warnBeforeMs) return undefined
   if (leftMs <= 0) return { text: "The session with the broker has ended", kind: "away", hasLogin }
-  const minutes = Math.ceil(leftMs / minuteMs)
+  const minutes = Math.ceil(leftMs / IndiaTime.minuteMs)
   return { text: `The session with the broker ends at ${Format.minute(diesMs)} IST, in ${minutes} min`, kind: "ends", hasLogin }
 }

@@ -1,4 +1,5 @@
 import type { Decimal } from "../../../src/client/Client.ts"
+import { isPriced } from "../../../src/domain/accounts/OrderAttributes.ts"
 import { type Api, textOf } from "../gateway/Api.ts"
 import type { Charges, Margins } from "../gateway/Contract.ts"
 import { el } from "../view/Element.ts"
@@ -28,7 +29,7 @@ const payloadOf = (draft: OrderDraft.OrderDraft) => {
     quantity: OrderDraft.quantityOf(draft),
     product: draft.product,
     order_type: draft.orderType,
-    ...(OrderDraft.isPriced(draft) && { price: OrderDraft.limitOf(draft) })
+    ...(isPriced(draft.orderType) && { price: OrderDraft.limitOf(draft) })
   }
   return { account_id: draft.accountId, orders: [order] }
 }

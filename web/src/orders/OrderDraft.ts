@@ -1,14 +1,13 @@
 /** An order before it is sent: plain values and the operations on them. */
 import { Schema } from "effect"
 import { Decimal } from "../../../src/client/Client.ts"
+import { hasTrigger, isPriced, OrderType } from "../../../src/domain/accounts/OrderAttributes.ts"
 import * as Money from "../../../src/domain/Money.ts"
 import type { OrderRequest } from "../gateway/Contract.ts"
 import { isAmount } from "../view/Amount.ts"
 
 export const lotsMax = 10_000
 
-export const OrderType = Schema.Literal("LIMIT", "MARKET", "SL", "SL-M")
-export type OrderType = typeof OrderType.Type
 export const Product = Schema.Literal("NRML", "MIS", "CNC")
 export type Product = typeof Product.Type
 const Validity = Schema.Literal("DAY", "IOC")
@@ -57,9 +56,7 @@ export const OrderDraft = Schema.Struct({
 })
 export type OrderDraft = typeof OrderDraft.Type
 
-export const isPriced = ({ orderType }: Pick<Terms, "orderType">): boolean => orderType === "LIMIT" || orderType === "SL"
-export const hasTrigger = ({ orderType }: Pick<Terms, "orderType">): boolean => orderType === "SL" || orderType === "SL-M"
-export const isProtected = (draft: Pick<Terms, "orderType">): boolean => !isPriced(draft)
+export const isProtected = (draft: Pick<Terms, "orderType">): boolean => !isPriced(draft.orderType)
 
 /** Shares are delivered (CNC) or sold within the day; everything else is carried (NRML) or closed within the day. */
 export const productsOf = ({ exchange }: Contract): ReadonlyArray<Product> =>
@@ -125,8 +122,8 @@ export const problemOf = (draft: OrderDraft): string | undefined => {
   )
     return "The protection must be above zero and at most 100 per cent."
   return (
-    (isPriced(draft) ? priceProblem("The price", draft.price, draft.contract) : undefined) ??
-    (hasTrigger(draft) ? priceProblem("The trigger price", draft.trigger, draft.contract) : undefined)
+    (isPriced(draft.orderType) ? priceProblem("The price", draft.price, draft.contract) : undefined) ??
+    (hasTrigger(draft.orderType) ? priceProblem("The trigger price", draft.trigger, draft.contract) : undefined)
   )
 }
 
@@ -147,8 +144,8 @@ export const requestOf = (draft: OrderDraft): OrderRequest => ({
     product: draft.product,
     order_type: draft.orderType,
     validity: draft.validity,
-    ...(isPriced(draft) && { price: limitOf(draft) }),
-    ...(hasTrigger(draft) && { trigger_price: new Decimal(draft.trigger) }),
+    ...(isPriced(draft.orderType) && { price: limitOf(draft) }),
+    ...(hasTrigger(draft.orderType) && { trigger_price: new Decimal(draft.trigger) }),
     ...(isProtected(draft) && { market_protection: new Decimal(draft.protection === "" ? -1 : draft.protection) }),
     ...(draft.slice && { slice: true }),
     ...(draft.strategyId !== null && { strategy_id: draft.strategyId })
@@ -157,6 +154,6 @@ export const requestOf = (draft: OrderDraft): OrderRequest => ({
 
 /** Price times quantity, rupees; undefined if the order has no price. `lastPrice` stands in for a market order's. */
 export const valueOf = (draft: OrderDraft, lastPrice: number | null): Decimal | undefined => {
-  if (isPriced(draft)) return isAmount(draft.price) ? new Decimal(draft.price).times(quantityOf(draft)) : undefined
+  if (isPriced(draft.orderType)) return isAmount(draft.price) ? new Decimal(draft.price).times(quantityOf(draft)) : undefined
   return lastPrice === null ? undefined : new Decimal(lastPrice).times(quantityOf(draft))
 }

@@ -1,3 +1,4 @@
+import { hasTrigger, isPriced, type OrderType } from "../../../src/domain/accounts/OrderAttributes.ts"
 import { el, field, labelled, segments } from "../view/Element.ts"
 import * as OrderDraft from "./OrderDraft.ts"
 
@@ -12,7 +13,7 @@ export interface OrderForm {
   readonly refresh: () => void
 }
 
-const typeNames: Readonly<Record<OrderDraft.OrderType, string>> = {
+const typeNames: Readonly<Record<OrderType, string>> = {
   LIMIT: "Limit",
   MARKET: "Market",
   SL: "Stop limit",
@@ -116,8 +117,8 @@ export const make = (events: Events): OrderForm => {
       type.show(draft.orderType)
       product.show(draft.product, OrderDraft.productsOf(draft.contract))
       validity.show(draft.validity)
-      price.show(draft.price, OrderDraft.isPriced(draft))
-      trigger.show(draft.trigger, OrderDraft.hasTrigger(draft))
+      price.show(draft.price, isPriced(draft.orderType))
+      trigger.show(draft.trigger, hasTrigger(draft.orderType))
       protection.show(draft.protection, OrderDraft.isProtected(draft))
       strategy.show(draft.strategyId)
       slice.checked = draft.slice

@@ -1,4 +1,6 @@
 /** The rows of an account's order list, from its order book and its tasks. */
+import * as OrderMerge from "../../../src/domain/accounts/OrderMerge.ts"
+import * as Task from "../../../src/domain/orders/Task.ts"
 import type { AccountOrder, OrderTask } from "../gateway/Contract.ts"
 import * as Format from "../view/Format.ts"
 
@@ -27,15 +29,13 @@ export interface OrderRow {
   readonly terms: { readonly quantity: number; readonly price: string | null; readonly trigger: string | null } | null
 }
 
-const ended: ReadonlySet<string> = new Set(["COMPLETE", "CANCELLED", "REJECTED"])
-
 const priceText = (orderType: string, price: string | null, trigger: string | null): string => {
   const limit = price ?? "market"
   return orderType.startsWith("SL") ? `${limit}, trigger ${trigger ?? Format.none}` : limit
 }
 
 const ofOrder = (it: AccountOrder): OrderRow => {
-  const isOpen = !ended.has(it.status)
+  const isOpen = !OrderMerge.hasEnded(it)
   const price = it.price.isZero() ? null : it.price.toString()
   const trigger = it.trigger_price.isZero() ? null : it.trigger_price.toString()
   const isFilled = it.filled_quantity > 0
@@ -92,7 +92,7 @@ const ofTask = (task: OrderTask): OrderRow | undefined => {
     status: names[status],
     tone: tones[status],
     note: status === "UNKNOWN" ? unknownNote : (task.error?.message ?? ""),
-    target: status === "PENDING" || status === "RETRYING" ? { type: "task", taskId: task.task_id } : null,
+    target: Task.isUnsent(task) ? { type: "task", taskId: task.task_id } : null,
     terms: null
   }
 }

@@ -1,3 +1,4 @@
+import { releaseMsMax } from "../../../src/domain/orders/StrategyLimits.ts"
 import { type Api, orSay } from "../gateway/Api.ts"
 import type { StrategyLimits as Limits } from "../gateway/Contract.ts"
 import * as LimitsView from "../limits/LimitsView.ts"
@@ -5,9 +6,6 @@ import * as StopBanner from "../limits/StopBanner.ts"
 import * as StopText from "../limits/StopText.ts"
 import type { Notices } from "../view/Notices.ts"
 import * as StrategyLimitsDraft from "./StrategyLimitsDraft.ts"
-
-/** The second press of a release must follow the first one within this time. */
-const releaseMsMax = 60_000
 
 export interface StrategyLimits {
   /** The limits in force, and the form that sets them. */

@@ -1,10 +1,11 @@
 import { Clock, Effect } from "effect"
 import { isOpen, type Order } from "../../../broker/orders/Orders.ts"
+import { isProduct, isVariety } from "../../../domain/accounts/OrderAttributes.ts"
 import * as IndiaTime from "../../../domain/IndiaTime.ts"
 import * as Money from "../../../domain/Money.ts"
 import * as Gate from "../../../domain/orders/Gate.ts"
 import * as OrderDecider from "../../../domain/orders/OrderDecider.ts"
-import * as OrderRequest from "../../../domain/orders/OrderRequest.ts"
+import type * as OrderRequest from "../../../domain/orders/OrderRequest.ts"
 import * as SquareOff from "../../../domain/orders/SquareOff.ts"
 import * as SteadyTime from "../../../loop/SteadyTime.ts"
 import { RuleBook } from "../../../settings/RuleBook.ts"
@@ -26,10 +27,6 @@ const bookAgeMsMax = 5_000
 const rounds = { roundsMax: 8, waitMs: 5_000, waitMsMax: 300_000, openMsMax: 300_000 } as const
 /** A closing order is sent at the market, within the protection that the broker chooses. */
 const automaticProtection = new Money.Decimal(-1)
-
-const isProduct = (text: string): text is OrderRequest.Place["product"] => ["NRML", "MIS", "CNC", "MTF"].includes(text)
-const isVariety = (text: string): text is OrderRequest.Cancel["variety"] =>
-  (OrderRequest.Variety.literals as ReadonlyArray<string>).includes(text)
 
 const failureOf = ({ errorMessage, errorType }: StoppedTask) =>
   errorType === null ? null : { type: errorType, message: errorMessage ?? "" }
@@ -105,14 +102,14 @@ const makeFacts = (desks: TaskRun.Desks) =>
         // Tasks are read before the book, so that the book has the orders of all tasks that had ended.
         const newestTaskId = yield* repo.newest(stored)
         const startedAtMs = yield* Clock.currentTimeMillis
-        const tasks = yield* repo.tasks(stored, startedAtMs - IndiaTime.istTimeOfDayMs(startedAtMs))
+        const tasks = yield* repo.tasks(stored, IndiaTime.startOfDayMs(startedAtMs))
         const { orders } = yield* desk.book.since(stored.status === "incomplete" ? startedAtMs - bookAgeMsMax : startedAtMs)
         const nowMs = yield* Clock.currentTimeMillis
         const marketMs = desk.atBroker(nowMs)
         const places = tasks.filter(({ kind }) => kind === "place")
         const isOwn = ({ key }: StoppedTask) => TaskNames.isOfThisStop(key, nameOf(stored))
         const tags = new Set(places.map(({ tag }) => tag))
-        const dayStartMs = marketMs - IndiaTime.istTimeOfDayMs(marketMs)
+        const dayStartMs = IndiaTime.startOfDayMs(marketMs)
         const found = yield* stored.scope === "account" ? ofAccount(stored, tags, orders) : ofStrategy(stored, tags, orders, dayStartMs)
         const facts: SquareOff.Facts = {
           ...found,

@@ -1,7 +1,7 @@
 import { Clock, Effect, Schedule } from "effect"
 import { isOpen, type Order } from "../../../broker/orders/Orders.ts"
+import { isVariety, type Variety } from "../../../domain/accounts/OrderAttributes.ts"
 import type { Mode } from "../../../domain/orders/OrderMessage.ts"
-import { Variety } from "../../../domain/orders/OrderRequest.ts"
 import { OrderAccounts } from "../../../store/orders/OrderAccounts.ts"
 import * as TaskNames from "../../../store/orders/TaskNames.ts"
 import type { NewTask } from "../../../store/orders/TaskWrites.ts"
@@ -16,16 +16,8 @@ const bookAgeMsMax = 5_000
 /** How long a cancellation is tried. */
 const deadlineMs = 600_000
 
-const isVariety = (variety: string): variety is typeof Variety.Type => (Variety.literals as ReadonlyArray<string>).includes(variety)
-
 /** The task with which a stop cancels an order. Its key is the same after a crash, so it is made once. */
-const cancellation = (
-  { account, mode }: TaskRun.Desk,
-  order: Order,
-  variety: typeof Variety.Type,
-  stoppedAtMs: number,
-  nowMs: number
-): NewTask => {
+const cancellation = ({ account, mode }: TaskRun.Desk, order: Order, variety: Variety, stoppedAtMs: number, nowMs: number): NewTask => {
   const key = `${TaskNames.stopKeys(stoppedAtMs)}${order.order_id}`
   const request = { kind: "cancel", variety, order_id: order.order_id } as const
   const origin = { accountId: account, owner: TaskNames.stopOwner, mode, strategyId: null }
