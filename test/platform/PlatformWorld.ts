@@ -25,12 +25,23 @@ export const accountIds = ["sim1", "sim2"]
 /** An account of the simulator that the platform does not use. */
 export const spareAccount = simulatorAccount("spare")
 
-/** Times of orders that are short enough for a test. The horizon still exceeds the answer's time and the delay of a send. */
+/** Times of orders that a busy machine keeps: no answer counts as lost because it is slow, and no send is too late. */
 export const orderTimes = {
+  ORDER_ANSWER_TIMEOUT: "20 seconds",
+  ORDER_SEND_DELAY_MAX: "15 seconds",
+  ORDER_HORIZON: "36 seconds",
+  ORDER_BOOK_EVERY: "200 millis"
+} as const
+
+/**
+ * Times with which an order that the broker does not have is soon parked. The horizon still exceeds the answer's time and the delay of a send.
+ * A slow answer counts as lost, so a test with these times cannot say how many attempts an order had.
+ */
+export const soonParked = {
+  ...orderTimes,
   ORDER_ANSWER_TIMEOUT: "2 seconds",
   ORDER_SEND_DELAY_MAX: "1500 millis",
-  ORDER_HORIZON: "4 seconds",
-  ORDER_BOOK_EVERY: "200 millis"
+  ORDER_HORIZON: "4 seconds"
 } as const
 
 export interface World {
