@@ -157,6 +157,9 @@ export const world = (options: Options = {}) =>
           RATE_LIMIT_WRITES: "0",
           RATE_LIMIT_ORDERS: "0",
           DATABASE_URL: databaseUrl,
+          // A busy machine must not count as an outage.
+          DATABASE_CONNECT_TIMEOUT: "60 seconds",
+          DATABASE_QUERY_TIMEOUT: "60 seconds",
           MARKET_CLOCK: wallClock,
           NATS_URL: nats.url,
           NATS_ENGINE_PASSWORD: nats.passwords.engine,

@@ -110,6 +110,11 @@ export const world = (
       // A busy machine must not count as an outage.
       DATABASE_CONNECT_TIMEOUT: "20 seconds",
       DATABASE_QUERY_TIMEOUT: "20 seconds",
+      // The clients of a test run in its own busy process, and must not count as slow.
+      WS_SOFT_BYTES: "100000000",
+      WS_HARD_BYTES: "200000000",
+      WS_STALLED_MAX: `${waitMsMax} millis`,
+      WS_PING_EVERY: `${waitMsMax} millis`,
       WEB_ROOT: "test/data/web",
       ...more
     }

@@ -6,10 +6,11 @@ import { assert } from "@effect/vitest"
 import { connect } from "nats"
 import WebSocket from "ws"
 import { postgresFolder } from "../../scripts/lib/backends.mjs"
+import { waitMsMax } from "../Patience.ts"
 import { readRecord } from "../platform/record/Record.ts"
 import { api, beginWith, dataFolder, gone, pids, type Run, up } from "./Started.ts"
 
-export const healMsMax = 90_000
+export const healMsMax = waitMsMax
 /** Each program's name in `/health`, and the file with its process id. */
 const programs = {
   Redis: () => join(dataFolder(), "redis/redis.pid"),

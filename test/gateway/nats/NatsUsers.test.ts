@@ -141,8 +141,7 @@ const readable = (groups: ReadonlyArray<string>, isOwner: boolean, hasAccount = 
 const groups = ["ticks", "history", "fo", "indicators", "strategies", "labels", "alerts", "orders", "accounts"]
 const scopes = groups.map((group) => `${group}:read`)
 
-const patient = { DATABASE_CONNECT_TIMEOUT: "20 seconds", DATABASE_QUERY_TIMEOUT: "20 seconds", NATS_CONNECTIONS_PER_USER_MAX: "20" }
-const options = { hasStoredKeys: true, hasNatsUsers: true, owners: [owner], config: patient }
+const options = { hasStoredKeys: true, hasNatsUsers: true, owners: [owner], config: { NATS_CONNECTIONS_PER_USER_MAX: "20" } }
 const ended = 'nats_logins_total{result="ended"}'
 
 layer(world(options), { excludeTestServices: true })("owners on NATS", (it) => {

@@ -1,8 +1,9 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Redacted } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import type { NatsConnection } from "nats"
 import * as Frame from "../../../src/domain/market/Frame.ts"
+import * as Databases from "../../Databases.ts"
 import { ask, eventually, natsClient, type Running, readAll, start, type World, world } from "../PlatformWorld.ts"
 import { framesAfter } from "../record/Record.ts"
 
@@ -69,11 +70,7 @@ const reconnects = (running: Running) =>
 
 /** Runs a statement in the platform's database. */
 const inDatabase = <A>(url: string, self: (sql: PgClient.PgClient) => Effect.Effect<A, unknown>) =>
-  Effect.flatMap(PgClient.PgClient, self).pipe(
-    Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })),
-    Effect.scoped,
-    Effect.orDie
-  )
+  Effect.flatMap(PgClient.PgClient, self).pipe(Effect.provide(Databases.client(url)), Effect.scoped, Effect.orDie)
 
 describe("reload of the subscriptions of a running platform", () => {
   it.live(
