@@ -162,6 +162,7 @@ export const world = (options: Options = {}) =>
           DATABASE_QUERY_TIMEOUT: "60 seconds",
           MARKET_CLOCK: wallClock,
           NATS_URL: nats.url,
+          NATS_REQUEST_TIMEOUT: "60 seconds",
           NATS_ENGINE_PASSWORD: nats.passwords.engine,
           NATS_GATEWAY_PASSWORD: nats.passwords.gateway,
           ...(options.hasNatsUsers === true ? { NATS_CALLOUT_PASSWORD: nats.callout.password, NATS_CALLOUT_SEED: nats.callout.seed } : {}),

@@ -5,11 +5,12 @@ import { join } from "node:path"
 import { HttpServer } from "@effect/platform"
 import { type Cause, ConfigProvider, Context, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { SignJWT } from "jose"
-import { connect, type NatsConnection } from "nats"
+import type { NatsConnection } from "nats"
 import WebSocket from "ws"
 import * as Platform from "../../src/Platform.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
+import { patientClient } from "../NatsClient.ts"
 import { pauseMs, waitMsMax } from "../Patience.ts"
 import { migratedDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
 
@@ -43,6 +44,9 @@ export const soonParked = {
   ORDER_SEND_DELAY_MAX: "1500 millis",
   ORDER_HORIZON: "4 seconds"
 } as const
+
+/** The platform does not replace a connection on which a test lets the market fall silent. */
+export const mayFallSilent = { KITE_CHECK_EVERY: "10 minutes" } as const
 
 export interface World {
   readonly nats: NatsServer
@@ -89,6 +93,9 @@ export const world = (
     yield* Effect.promise(() => writeFile(keyFile, `k1 ${randomBytes(32).toString("base64")}\n`, { mode: 0o600 }))
     const config = {
       NATS_URL: nats.url,
+      NATS_REQUEST_TIMEOUT: "60 seconds",
+      // A connection is mute only where a test says so.
+      KITE_LIVENESS: "10 minutes",
       // Tests send as fast as they can.
       RATE_LIMIT_READS: "0",
       RATE_LIMIT_WRITES: "0",
@@ -238,7 +245,7 @@ export const eventually = <A>(what: string, look: Effect.Effect<A>, holds: (valu
 /** A plain NATS client of a user, closed with the scope. */
 export const natsClient = (nats: NatsServer, role: "reader" | "operator" | "engine" = "engine") =>
   Effect.acquireRelease(
-    Effect.promise(() => connect(nats.as(role))),
+    Effect.promise(() => patientClient(nats.as(role))),
     (nc: NatsConnection) => Effect.promise(() => nc.close())
   )
 

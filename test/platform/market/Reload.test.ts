@@ -4,14 +4,17 @@ import { Deferred, Effect, Fiber } from "effect"
 import type { NatsConnection } from "nats"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as Databases from "../../Databases.ts"
-import { ask, eventually, natsClient, type Running, readAll, start, type World, world } from "../PlatformWorld.ts"
+import { waitMsMax } from "../../Patience.ts"
+import { ask, eventually, mayFallSilent, natsClient, type Running, readAll, start, type World, world } from "../PlatformWorld.ts"
 import { framesAfter } from "../record/Record.ts"
 
 const floorMs = 60_000
 
 /** The instruments of the market that the test subscribes to, and the platform with none of them. */
 const empty = Effect.gen(function* () {
-  const backends = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 })
+  // A test holds a lock that the director waits for, and the platform must not give up meanwhile.
+  const more = { ...mayFallSilent, DATABASE_QUERY_TIMEOUT: `${waitMsMax} millis` }
+  const backends = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 }, more)
   const running = yield* start(backends.config)
   const nc = yield* natsClient(backends.nats)
   const tokens = backends.simulator.market.instruments.filter(({ segment }) => segment === "NFO-OPT").map(({ token }) => token)
