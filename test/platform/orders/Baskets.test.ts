@@ -1,17 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import {
-  type Answer,
-  ask,
-  eventually,
-  orderTimes,
-  type Running,
-  socket,
-  soonParked,
-  start,
-  type World,
-  world
-} from "../PlatformWorld.ts"
+import { type Answer, ask, eventually, orderTimes, type Running, socket, soonParked, start, type World, world } from "../PlatformWorld.ts"
 import { patient } from "./OrderTasks.ts"
 import { atBroker, kept, traded, unstreamed } from "./PaperWorld.ts"
 
