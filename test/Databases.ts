@@ -2,9 +2,10 @@ import { randomBytes } from "node:crypto"
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { PgClient } from "@effect/sql-pg"
-import { Effect, Layer, Redacted } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import { exclusively } from "../scripts/lib/lock.mjs"
 import * as Migrations from "../src/store/Migrations.ts"
+import { waitMsMax } from "./Patience.ts"
 
 /** The server of a run, and the run's folder for temporary files. */
 export interface Server {
@@ -12,7 +13,9 @@ export interface Server {
   readonly folder: string
 }
 
-const client = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })
+/** One connection for a test. A busy machine may need long until a new connection is there, and until a database is copied or dropped. */
+export const client = (url: string) =>
+  PgClient.layer({ url: Redacted.make(url), maxConnections: 1, connectTimeout: Duration.millis(waitMsMax) })
 
 /** Runs one statement as the server's administrator. */
 export const asAdmin = ({ postgres }: Server, statement: string) =>

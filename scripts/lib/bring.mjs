@@ -5,6 +5,11 @@ import { Plain } from "./paths.mjs"
 import { freePort, until } from "./ports.mjs"
 
 const attemptsMax = 3
+/**
+ * How long a program may need until it answers, on a machine that is busy. After a kill nats-server reads the whole record first, which may
+ * be gigabytes, and Postgres repeats what its log has.
+ */
+const readyMsMax = 180_000
 /** How long a port or memory of the previous process may stay in use: its children end a moment after it. */
 const heldMsMax = 15_000
 const heldPauseMs = 200
@@ -14,7 +19,7 @@ const isHeld = /address already in use|EADDRINUSE|shared memory block .* is stil
  * Runs `begin(port)` until `check(port, child)` succeeds. If another process took the port in between, it tries again. `wanted` is a
  * mandatory port; `wish` is used if free, otherwise the next free one.
  */
-export const bring = async (name, begin, check, { wanted, wish = 0, limitMs = 20_000 } = {}) => {
+export const bring = async (name, begin, check, { wanted, wish = 0 } = {}) => {
   let last = ""
   const heldUntilMs = performance.now() + heldMsMax
   for (let attempt = 0; wanted === undefined ? attempt < attemptsMax : performance.now() < heldUntilMs; attempt++) {
@@ -23,12 +28,12 @@ export const bring = async (name, begin, check, { wanted, wish = 0, limitMs = 20
     const isReady = await until(
       () => check(port, child),
       () => !child.isUp(),
-      limitMs
+      readyMsMax
     )
     if (isReady && child.isUp()) return { child, port }
     const isStuck = child.isUp()
     await child.stop()
-    last = `${isStuck ? `(not ready after ${limitMs / 1000} s)\n` : ""}${child.output()}`
+    last = `${isStuck ? `(not ready after ${readyMsMax / 1000} s)\n` : ""}${child.output()}`
     if (!isHeld.test(last)) break
     await sleep(heldPauseMs)
   }

@@ -7,8 +7,6 @@ import { start } from "./children.mjs"
 import { folder, Plain, readOr, root } from "./paths.mjs"
 import { ping } from "./ports.mjs"
 
-const readyMsMax = 60_000
-
 /** ACCOUNTS_FILE as an absolute path, because our processes run in the clone's folder and not in the caller's. */
 export const givenAccounts = () =>
   process.env.ACCOUNTS_FILE ? resolve(process.env.INIT_CWD ?? process.cwd(), process.env.ACCOUNTS_FILE) : undefined
@@ -112,7 +110,7 @@ export const startSimulator = async (data, market, user) => {
         return simulator
       },
       (port) => ping.answers(port, "/market"),
-      { wanted, wish: Number(readOr(portFile, "0")), limitMs: readyMsMax }
+      { wanted, wish: Number(readOr(portFile, "0")) }
     )
   }
   const part = await restartable("The simulator", begin)

@@ -1,4 +1,4 @@
-import { Config, Data, Effect, Layer, Option, Redacted, Schedule, type Scope } from "effect"
+import { Config, Data, Duration, Effect, Layer, Option, Redacted, Schedule, type Scope } from "effect"
 import {
   type ApiError,
   type ConnectionOptions,
@@ -44,7 +44,11 @@ export interface PublishOptions {
 export type Role = "engine" | "gateway"
 
 const oldest = [2, 10, 23] as const
-const requestTimeoutMs = 5_000
+const requestTimeoutDefault = Duration.seconds(5)
+/** How long a request waits for a lost connection. */
+const reconnectMaxMs = 5_000
+/** A fault of the server's store is forgotten when nothing stayed unacknowledged for this many times the time of a request. */
+const faultKept = 3
 const payloadMaxDefault = 1_024 * 1_024
 const publishAttemptsMax = 6
 /** The retries of a publish with an id. A failed publish may still be stored, and the id prevents a second copy. */
@@ -118,6 +122,12 @@ export const signIn = (role: Role | "callout") =>
     }
   })
 
+/** How long the server may take for a connection, for an answer and for an acknowledgement. */
+const requestTimeout = Config.duration("NATS_REQUEST_TIMEOUT").pipe(
+  Config.withDefault(requestTimeoutDefault),
+  Config.map(Duration.toMillis)
+)
+
 /** How a process of ours connects as one of nats.conf's users. */
 export const clientOptions = (role: Role | "callout") =>
   Effect.gen(function* () {
@@ -128,7 +138,7 @@ export const clientOptions = (role: Role | "callout") =>
       inboxPrefix: `_INBOX_${role}`,
       // A stack trace for every publish costs a twentieth of a busy actor's time.
       noAsyncTraces: true,
-      timeout: requestTimeoutMs,
+      timeout: yield* requestTimeout,
       // By default the client stops after ten attempts or two refusals, and notices a dead peer only after minutes.
       maxReconnectAttempts: -1,
       ignoreAuthErrorAbort: true,
@@ -176,7 +186,7 @@ class Link {
   readonly whenConnected = <A, E>(op: string, self: Effect.Effect<A, E>): Effect.Effect<A, E | NatsError> => {
     const back = () =>
       Effect.timeoutFail(this.up.await, {
-        duration: requestTimeoutMs,
+        duration: reconnectMaxMs,
         onTimeout: () => new NatsError({ op, cause: new Error("not connected to NATS") })
       })
     return Effect.suspend(() => (this.isUp ? self : Effect.zipRight(back(), self)))
@@ -309,13 +319,14 @@ const lookUps = (jsm: JetStreamManager, { request }: Link) => {
 const make = (role: Role) =>
   Effect.gen(function* () {
     const wanted = yield* clientOptions(role)
+    const { timeout } = wanted
     const link = new Link(role)
     const nc = yield* connection(wanted, link)
     yield* checkVersion(nc)
-    const js: JetStreamClient = nc.jetstream({ timeout: requestTimeoutMs })
-    const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout: requestTimeoutMs, checkAPI: false }))
-    const unstored = new Unstored()
-    const acks = Acks.make(nc, createInbox(wanted.inboxPrefix), requestTimeoutMs, unstored, publishFailed)
+    const js: JetStreamClient = nc.jetstream({ timeout })
+    const jsm: JetStreamManager = yield* attempt("jetstream", () => nc.jetstreamManager({ timeout, checkAPI: false }))
+    const unstored = new Unstored(faultKept * timeout)
+    const acks = Acks.make(nc, createInbox(wanted.inboxPrefix), timeout, unstored, publishFailed)
     // This is the first listener, so open publishes fail before any other part hears of the loss.
     yield* link.listen((isUp) => {
       if (isUp) return

@@ -231,10 +231,7 @@ const tables = Effect.flatMap(
   (sql) => sql`SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1`
 )
 
-// On a busy machine Postgres may be slow for seconds, which is not the gateway's fault.
-const patient = { config: { DATABASE_CONNECT_TIMEOUT: "15 seconds", DATABASE_QUERY_TIMEOUT: "15 seconds" } }
-
-layer(world(patient), { excludeTestServices: true })("Fuzzing", (it) => {
+layer(world(), { excludeTestServices: true })("Fuzzing", (it) => {
   it.effect(
     `BE-DAT-04 BE-DAT-05 BE-API-01 ${requests} seeded requests get answers by the contract: none 5xx, none late, none of another form`,
     () =>

@@ -157,8 +157,12 @@ export const world = (options: Options = {}) =>
           RATE_LIMIT_WRITES: "0",
           RATE_LIMIT_ORDERS: "0",
           DATABASE_URL: databaseUrl,
+          // A busy machine must not count as an outage.
+          DATABASE_CONNECT_TIMEOUT: "60 seconds",
+          DATABASE_QUERY_TIMEOUT: "60 seconds",
           MARKET_CLOCK: wallClock,
           NATS_URL: nats.url,
+          NATS_REQUEST_TIMEOUT: "60 seconds",
           NATS_ENGINE_PASSWORD: nats.passwords.engine,
           NATS_GATEWAY_PASSWORD: nats.passwords.gateway,
           ...(options.hasNatsUsers === true ? { NATS_CALLOUT_PASSWORD: nats.callout.password, NATS_CALLOUT_SEED: nats.callout.seed } : {}),

@@ -109,8 +109,7 @@ const reveals = (who: string, text: string): boolean =>
   who !== "the owner" && (text.includes(ofOwner) || (who !== "an administrator" && text.includes('"u1"')))
 const parallel = 4
 
-const patient = { DATABASE_CONNECT_TIMEOUT: "20 seconds", DATABASE_QUERY_TIMEOUT: "20 seconds" }
-layer(world({ hasStoredKeys: true, owners: ["u1"], config: patient }), { excludeTestServices: true })("who may", (it) => {
+layer(world({ hasStoredKeys: true, owners: ["u1"] }), { excludeTestServices: true })("who may", (it) => {
   const operations = Effect.map(ask("/openapi.json", { as: null }), ({ body }) => operationsOf(body))
 
   it.scoped(

@@ -5,11 +5,12 @@ import { join } from "node:path"
 import { HttpServer } from "@effect/platform"
 import { type Cause, ConfigProvider, Context, Effect, Exit, Layer, Logger, Scope } from "effect"
 import { SignJWT } from "jose"
-import { connect, type NatsConnection } from "nats"
+import type { NatsConnection } from "nats"
 import WebSocket from "ws"
 import * as Platform from "../../src/Platform.ts"
 import * as Simulator from "../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../src/simulator/SimulatorOptions.ts"
+import { patientClient } from "../NatsClient.ts"
 import { pauseMs, waitMsMax } from "../Patience.ts"
 import { migratedDatabase, type NatsServer, natsServer, wallClock } from "../TestBackends.ts"
 
@@ -25,13 +26,27 @@ export const accountIds = ["sim1", "sim2"]
 /** An account of the simulator that the platform does not use. */
 export const spareAccount = simulatorAccount("spare")
 
-/** Times of orders that are short enough for a test. The horizon still exceeds the answer's time and the delay of a send. */
+/** Times of orders that a busy machine keeps: no answer counts as lost because it is slow, and no send is too late. */
 export const orderTimes = {
-  ORDER_ANSWER_TIMEOUT: "2 seconds",
-  ORDER_SEND_DELAY_MAX: "1500 millis",
-  ORDER_HORIZON: "4 seconds",
+  ORDER_ANSWER_TIMEOUT: "20 seconds",
+  ORDER_SEND_DELAY_MAX: "15 seconds",
+  ORDER_HORIZON: "36 seconds",
   ORDER_BOOK_EVERY: "200 millis"
 } as const
+
+/**
+ * Times with which an order that the broker does not have is soon parked. The horizon still exceeds the answer's time and the delay of a send.
+ * A slow answer counts as lost, so a test with these times cannot say how many attempts an order had.
+ */
+export const soonParked = {
+  ...orderTimes,
+  ORDER_ANSWER_TIMEOUT: "2 seconds",
+  ORDER_SEND_DELAY_MAX: "1500 millis",
+  ORDER_HORIZON: "4 seconds"
+} as const
+
+/** The platform does not replace a connection on which a test lets the market fall silent. */
+export const mayFallSilent = { KITE_CHECK_EVERY: "10 minutes" } as const
 
 export interface World {
   readonly nats: NatsServer
@@ -78,6 +93,9 @@ export const world = (
     yield* Effect.promise(() => writeFile(keyFile, `k1 ${randomBytes(32).toString("base64")}\n`, { mode: 0o600 }))
     const config = {
       NATS_URL: nats.url,
+      NATS_REQUEST_TIMEOUT: "60 seconds",
+      // A connection is mute only where a test says so.
+      KITE_LIVENESS: "10 minutes",
       // Tests send as fast as they can.
       RATE_LIMIT_READS: "0",
       RATE_LIMIT_WRITES: "0",
@@ -99,6 +117,11 @@ export const world = (
       // A busy machine must not count as an outage.
       DATABASE_CONNECT_TIMEOUT: "20 seconds",
       DATABASE_QUERY_TIMEOUT: "20 seconds",
+      // The clients of a test run in its own busy process, and must not count as slow.
+      WS_SOFT_BYTES: "100000000",
+      WS_HARD_BYTES: "200000000",
+      WS_STALLED_MAX: `${waitMsMax} millis`,
+      WS_PING_EVERY: `${waitMsMax} millis`,
       WEB_ROOT: "test/data/web",
       ...more
     }
@@ -222,7 +245,7 @@ export const eventually = <A>(what: string, look: Effect.Effect<A>, holds: (valu
 /** A plain NATS client of a user, closed with the scope. */
 export const natsClient = (nats: NatsServer, role: "reader" | "operator" | "engine" = "engine") =>
   Effect.acquireRelease(
-    Effect.promise(() => connect(nats.as(role))),
+    Effect.promise(() => patientClient(nats.as(role))),
     (nc: NatsConnection) => Effect.promise(() => nc.close())
   )
 

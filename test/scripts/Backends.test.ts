@@ -4,12 +4,14 @@ import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { PgClient } from "@effect/sql-pg"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect } from "effect"
 import { Redis } from "ioredis"
 import { connect } from "nats"
 import { inject, vi } from "vitest"
 import { nats, postgres, postgresFolder, redis } from "../../scripts/lib/backends.mjs"
 import { isAlive } from "../../scripts/lib/children.mjs"
+import * as Databases from "../Databases.ts"
+import { waitMsMax } from "../Patience.ts"
 
 const isRoot = process.getuid?.() === 0
 let folder = ""
@@ -41,12 +43,12 @@ const textOf = (starting: Promise<unknown>) =>
   )
 const query = (url: string, statement: string) =>
   Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe<Record<string, unknown>>(statement)).pipe(
-    Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })),
+    Effect.provide(Databases.client(url)),
     Effect.scoped,
     Effect.runPromise
   )
 const isGone = async (pid: number) => {
-  for (const endMs = Date.now() + 45_000; Date.now() < endMs; await sleep(20)) if (!isAlive(pid)) return true
+  for (const endMs = Date.now() + waitMsMax; Date.now() < endMs; await sleep(20)) if (!isAlive(pid)) return true
   return false
 }
 

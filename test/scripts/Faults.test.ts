@@ -72,6 +72,6 @@ describe("npm start while its programs fail one by one under load", () => {
           assert.strictEqual(report?.status, "degraded")
         }
       }),
-    startMsMax + 12 * healMsMax
+    startMsMax + 20 * healMsMax
   )
 })

@@ -3,6 +3,8 @@ import { AckPolicy, connect, DeliverPolicy, type NatsConnection } from "nats"
 import type { NatsRole } from "../../scripts/lib/backends.mjs"
 import * as Copies from "../../src/streams/Copies.ts"
 import * as Streams from "../../src/streams/Streams.ts"
+import { patientClient } from "../NatsClient.ts"
+import { waitMsMax } from "../Patience.ts"
 import { startNatsServer } from "../TestBackends.ts"
 
 let server: Awaited<ReturnType<typeof startNatsServer>>
@@ -10,7 +12,7 @@ let engine: NatsConnection
 const open: Array<NatsConnection> = []
 
 const connectAs = async (role: NatsRole) => {
-  const nc = await connect(server.as(role))
+  const nc = await patientClient(server.as(role))
   open.push(nc)
   return nc
 }
@@ -31,7 +33,7 @@ const refusals = async (role: NatsRole, act: (nc: NatsConnection) => void) => {
 
 /** The error code of a refused JetStream request. The client sees nothing else. */
 const requestRefused = (nc: NatsConnection, subject: string) =>
-  nc.request(subject, "{}", { timeout: 15_000 }).then(
+  nc.request(subject, "{}", { timeout: waitMsMax }).then(
     () => "answered",
     (error: { code: string }) => error.code
   )
@@ -103,7 +105,7 @@ describe("users of nats.conf", () => {
     const nc = await connectAs("reader")
     const ordered = await nc.jetstream().consumers.get("OPT_LAST", { deliver_policy: DeliverPolicy.LastPerSubject })
     const got: Array<string> = []
-    for await (const message of await ordered.fetch({ max_messages: 2, expires: 15_000 })) got.push(message.subject)
+    for await (const message of await ordered.fetch({ max_messages: 2, expires: waitMsMax })) got.push(message.subject)
     assert.deepStrictEqual(got, ["opt.chain.NSE.NIFTY.2026-11-24", "und.state.NSE.NIFTY"])
     const live = nc.subscribe("md.frame.>", { max: 1 })
     await nc.flush()
@@ -115,7 +117,7 @@ describe("users of nats.conf", () => {
     const nc = await connectAs("reader")
     const jsm = await nc.jetstreamManager({ checkAPI: false })
     const { name } = await jsm.consumers.add("MD_FRAMES", { name: "mine", ack_policy: AckPolicy.None })
-    const message = await (await nc.jetstream().consumers.get("MD_FRAMES", name)).next({ expires: 15_000 })
+    const message = await (await nc.jetstream().consumers.get("MD_FRAMES", name)).next({ expires: waitMsMax })
     assert.strictEqual(message?.string(), "frame")
     const subjects: Array<string> = []
     for await (const stream of jsm.streams.names()) {
@@ -157,7 +159,7 @@ describe("users of nats.conf", () => {
   it("an operator reads everything and publishes nothing that matters", async () => {
     const nc = await connectAs("operator")
     const js = nc.jetstream()
-    const next = await (await js.consumers.get("STRAT")).next({ expires: 15_000 })
+    const next = await (await js.consumers.get("STRAT")).next({ expires: waitMsMax })
     assert.strictEqual(next?.string(), "secret value")
     const live = nc.subscribe("strat.>", { max: 1 })
     await nc.flush()

@@ -3,13 +3,14 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { assert } from "@effect/vitest"
-import { connect } from "nats"
 import WebSocket from "ws"
 import { postgresFolder } from "../../scripts/lib/backends.mjs"
+import { patientClient } from "../NatsClient.ts"
+import { waitMsMax } from "../Patience.ts"
 import { readRecord } from "../platform/record/Record.ts"
 import { api, beginWith, dataFolder, gone, pids, type Run, up } from "./Started.ts"
 
-export const healMsMax = 90_000
+export const healMsMax = waitMsMax
 /** Each program's name in `/health`, and the file with its process id. */
 const programs = {
   Redis: () => join(dataFolder(), "redis/redis.pid"),
@@ -140,7 +141,7 @@ const strategiesOf = async (run: Run) => {
 /** The whole record, read as the platform reads it. */
 const recordOf = async (run: Run) => {
   const { engine } = JSON.parse(readFileSync(join(dataFolder(), "nats.users.json"), "utf8")) as { readonly engine: string }
-  const nc = await connect({ servers: new URL(run.nats_url).host, user: "engine", pass: engine, inboxPrefix: "_INBOX_engine" })
+  const nc = await patientClient({ servers: new URL(run.nats_url).host, user: "engine", pass: engine, inboxPrefix: "_INBOX_engine" })
   const record = await readRecord(nc, followed)
   await nc.close()
   return record

@@ -11,7 +11,7 @@ import { gone, pidsOf, type Run, stopMsMax, until } from "./Started.ts"
 const root = join(import.meta.dirname, "../..")
 /** The first start installs, fetches the backends and builds; a busy machine needs minutes. */
 const freshMsMax = 480_000
-const liveMsMax = 240_000
+const liveMsMax = 300_000
 
 const readme = readFileSync(join(root, "README.md"), "utf8")
 /** The code blocks of the section under a heading, as printed. */
@@ -159,7 +159,7 @@ describe("the README, followed word by word in an empty folder", () => {
       assert.strictEqual(await tests.exit, 0, tests.text())
       assert.match(tests.text(), /^\d+ passed, 0 failed/m)
     },
-    2 * freshMsMax
+    4 * freshMsMax
   )
 
   it.live(
@@ -191,6 +191,6 @@ describe("the README, followed word by word in an empty folder", () => {
           await stop(one, join(clone, ".data/live"))
         })
       }).pipe(Effect.scoped),
-    freshMsMax + 2 * liveMsMax
+    2 * freshMsMax + 3 * liveMsMax
   )
 })

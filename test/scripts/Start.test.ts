@@ -97,7 +97,7 @@ describe("npm start", () => {
       await gone(orphans)
       await until("run.json is gone", stopMsMax, () => !isRunning())
     },
-    2 * startMsMax
+    3 * startMsMax + 5 * stopMsMax
   )
 
   it(
@@ -140,7 +140,7 @@ describe("npm start", () => {
       assert.match(second.text, /NIFTY {2}250\d\d/)
       assert.notMatch(second.text, /NIFTY {2}240\d\d/)
     },
-    4 * startMsMax
+    6 * startMsMax
   )
 
   it(
@@ -154,7 +154,7 @@ describe("npm start", () => {
       one.child.kill("SIGINT")
       assert.strictEqual(await one.exit, 0, one.text())
     },
-    startMsMax
+    startMsMax + 2 * stopMsMax
   )
 
   it("refuses an unknown option before anything starts", async () => {
@@ -180,7 +180,7 @@ describe("npm start", () => {
       writeFileSync(join(dataFolder(), "nats.users.json"), "{")
       await said(/nats\.users\.json is no JSON.*: remove it, and the next start makes it again\.$/m)
     },
-    startMsMax
+    2 * startMsMax
   )
 
   it(
@@ -196,6 +196,6 @@ describe("npm start", () => {
       assert.isFalse(isRunning())
       await gone(pids())
     },
-    startMsMax
+    2 * startMsMax
   )
 })

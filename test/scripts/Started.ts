@@ -9,10 +9,11 @@ import { setTimeout as sleep } from "node:timers/promises"
 import { afterEach, assert, beforeEach } from "@effect/vitest"
 import { postgresFolder } from "../../scripts/lib/backends.mjs"
 import { isAlive } from "../../scripts/lib/children.mjs"
+import { waitMsMax } from "../Patience.ts"
 
 const root = join(import.meta.dirname, "../..")
-export const startMsMax = 150_000 // the first run builds
-export const stopMsMax = 40_000
+export const startMsMax = 300_000 // the first run builds
+export const stopMsMax = waitMsMax
 
 export interface Run {
   readonly gateway_url: string

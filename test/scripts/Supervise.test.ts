@@ -34,7 +34,7 @@ describe("npm start keeps its programs running", () => {
         assert.isAbove(writer.refused(), 0, "what was not written was refused")
         assert.isAbove(client.ends(), 0, "the client's connection ended with the platform")
       }),
-    startMsMax + 6 * healMsMax
+    startMsMax + 12 * healMsMax
   )
 
   it(
@@ -51,7 +51,7 @@ describe("npm start keeps its programs running", () => {
       await gone(running)
       await until("nothing is left", stopMsMax, () => !pids().some(isAlive))
     },
-    startMsMax + healMsMax
+    startMsMax + healMsMax + 3 * stopMsMax
   )
 })
 

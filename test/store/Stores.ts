@@ -1,9 +1,9 @@
 import { SqlClient } from "@effect/sql"
-import { PgClient } from "@effect/sql-pg"
-import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { ConfigProvider, Effect, Layer } from "effect"
 import * as Repositories from "../../src/Repositories.ts"
 import { Migrated } from "../../src/store/Migrations.ts"
 import { PostgresLive } from "../../src/store/Postgres.ts"
+import * as Databases from "../Databases.ts"
 import { migratedDatabase } from "../TestBackends.ts"
 
 export const config = (values: Record<string, string>) => Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(values))))
@@ -21,7 +21,7 @@ export const fresh = (settings: Record<string, string> = {}) =>
   Layer.unwrapScoped(Effect.map(migratedDatabase, (url) => started(url, settings)))
 
 /** A second connection to a database, beside the product's pool. */
-export const observer = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })
+export const observer = Databases.client
 
 /** True while a statement in this database waits for a lock of another one. */
 export const isLockAwaited = Effect.flatMap(SqlClient.SqlClient, (sql) =>

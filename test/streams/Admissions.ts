@@ -40,7 +40,7 @@ export const connectOwner = (owner: string) =>
   Effect.gen(function* () {
     const { url } = yield* Server
     // The server lets a login wait while nobody answers it.
-    const timeout = 1_000
+    const timeout = 10_000
     const attempt = () =>
       connect({ timeout, servers: url, user: owner, pass: `of ${owner}`, noAsyncTraces: true, reconnectTimeWait: 20 }).then(
         (nc) => nc,

@@ -8,6 +8,7 @@ import * as Copies from "../../src/streams/Copies.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import * as Streams from "../../src/streams/Streams.ts"
 import * as Subjects from "../../src/streams/Subjects.ts"
+import { waitMsMax } from "../Patience.ts"
 import { admissionByName, answerLogins, connectOwner } from "./Admissions.ts"
 import { backend, clientAs, Server, settings, until } from "./Nats.ts"
 
@@ -252,7 +253,7 @@ const attacked = (nc: NatsConnection) =>
       const last = createInbox("_INBOX_reader")
       const arrived = nc.subscribe(last, { max: 1 })
       const config = { name: "forged", deliver_subject: last, ack_policy: "none", deliver_policy: "all" }
-      await nc.request(`$JS.API.CONSUMER.CREATE.${name}.forged`, JSON.stringify({ stream_name: name, config }), { timeout: 15_000 })
+      await nc.request(`$JS.API.CONSUMER.CREATE.${name}.forged`, JSON.stringify({ stream_name: name, config }), { timeout: waitMsMax })
       for await (const _ of arrived);
     }
   })
@@ -341,7 +342,7 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
         // It may not listen on any inbox, so it cannot use requests.
         const answers = yield* Effect.forEach(["STREAM.NAMES", "STREAM.INFO.STRAT", "DIRECT.GET.STRAT"], (verb) =>
           Effect.promise(() =>
-            attacker.request(`$JS.API.${verb}`, "", { timeout: answerMs }).then(
+            attacker.request(`$JS.API.${verb}`, "", { timeout: waitMsMax }).then(
               () => "answered",
               ({ code }: { readonly code: string }) => code
             )
@@ -389,7 +390,7 @@ layer(World, { excludeTestServices: true })("Attacks", (it) => {
       const gateway = yield* clientAs("gateway")
       for (const [verb, body] of verbs.filter(([verb]) => /bar-writer|candle-writer/.test(verb))) {
         const code = yield* Effect.promise(() =>
-          gateway.request(`$JS.API.${verb}`, body, { timeout: 15_000 }).then(
+          gateway.request(`$JS.API.${verb}`, body, { timeout: waitMsMax }).then(
             () => "answered",
             (error: { code: string }) => error.code
           )

@@ -26,7 +26,9 @@ layer(backend, { excludeTestServices: true })("DurableRead", (it) => {
       const far = yield* Effect.map(
         Layer.build(
           Layer.fresh(JetStream.layer("engine")).pipe(
-            Layer.provide(Layer.setConfigProvider(settings(server, { NATS_URL: door.url.replace(/\/$/, "") })))
+            Layer.provide(
+              Layer.setConfigProvider(settings(server, { NATS_URL: door.url.replace(/\/$/, ""), NATS_REQUEST_TIMEOUT: "5 seconds" }))
+            )
           )
         ),
         Context.get(JetStream)

@@ -16,6 +16,7 @@ export const settings = (server: NatsServer, more: Readonly<Record<string, strin
     new Map(
       Object.entries({
         NATS_URL: server.url,
+        NATS_REQUEST_TIMEOUT: "60 seconds",
         NATS_ENGINE_PASSWORD: server.passwords.engine,
         NATS_GATEWAY_PASSWORD: server.passwords.gateway,
         ...more

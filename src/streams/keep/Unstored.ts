@@ -1,8 +1,5 @@
 /** If a server answers but does not acknowledge a publish for this long, its store has a fault. */
 export const faultAfterMs = 5_000
-/** A fault that did not occur again for this long is forgotten, because nothing is published there now. */
-export const faultKeptMs = 15_000
-
 /** Publishes of one kind that NATS did not store. Times are this process's monotonic ms. */
 interface Missed {
   readonly sinceMs: number
@@ -32,12 +29,18 @@ export class Unstored {
   private readonly byKind = new Map<string, Missed>()
   /** Since when the server has answered every question; Infinity while it does not. */
   private answeringSinceMs = Number.POSITIVE_INFINITY
+  private readonly keptMs: number
+
+  /** A fault that did not occur again for `keptMs` is forgotten, because nothing is published there now. */
+  constructor(keptMs: number) {
+    this.keptMs = keptMs
+  }
 
   /** A publish that was given at `sinceMs` is not acknowledged at `nowMs`, or was refused. */
   missed(subject: string, sinceMs: number, nowMs: number, reason: string | null = null): void {
     const kind = kindOf(subject)
     const known = this.byKind.get(kind)
-    if (known === undefined || nowMs - known.lastMs > faultKeptMs) this.byKind.set(kind, { sinceMs, lastMs: nowMs, reason })
+    if (known === undefined || nowMs - known.lastMs > this.keptMs) this.byKind.set(kind, { sinceMs, lastMs: nowMs, reason })
     else {
       known.lastMs = nowMs
       known.reason = reason ?? known.reason
@@ -63,7 +66,7 @@ export class Unstored {
   faults(nowMs: number): ReadonlyArray<Fault> {
     return [...this.byKind].flatMap(([kind, { lastMs, reason, sinceMs }]) => {
       const fromMs = Math.max(sinceMs, this.answeringSinceMs)
-      return lastMs - fromMs >= faultAfterMs && nowMs - lastMs <= faultKeptMs ? [{ kind, sinceMs, reason }] : []
+      return lastMs - fromMs >= faultAfterMs && nowMs - lastMs <= this.keptMs ? [{ kind, sinceMs, reason }] : []
     })
   }
 }

@@ -3,9 +3,8 @@ import { statSync } from "node:fs"
 import { mkdtemp } from "node:fs/promises"
 import { join } from "node:path"
 import { SqlClient } from "@effect/sql"
-import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Context, Effect, Either, Layer, Logger, Option, Redacted } from "effect"
+import { ConfigProvider, Context, Effect, Either, Layer, Logger, Option } from "effect"
 import { inject } from "vitest"
 import { postgres } from "../../../scripts/lib/backends.mjs"
 import * as BarWriter from "../../../src/actors/edge/BarWriter.ts"
@@ -14,6 +13,7 @@ import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { supervise } from "../../../src/streams/Supervisor.ts"
+import * as Databases from "../../Databases.ts"
 import { type SmallDisk, smallDisk } from "../../SmallDisk.ts"
 import { started } from "../../store/Stores.ts"
 import { until } from "../../streams/Nats.ts"
@@ -59,7 +59,7 @@ const database = Effect.gen(function* () {
     Effect.promise(async () => postgres(await mkdtemp(join(inject("backends").folder, "postgres-")), { durable: false })),
     (one) => Effect.promise(() => one.stop().then(one.remove))
   )
-  const context = yield* Layer.build(PgClient.layer({ url: Redacted.make(server.url), maxConnections: 1 }))
+  const context = yield* Layer.build(Databases.client(server.url))
   const sql = Context.get(context, SqlClient.SqlClient)
   const found = yield* sql<{ readonly folder: string }>`SELECT current_setting('data_directory') AS folder`
   const { uid } = statSync(found[0]?.folder ?? "")
@@ -77,7 +77,7 @@ const database = Effect.gen(function* () {
   /** Where no small disk can be made, a trigger refuses each write with the same error. */
   const inside = (statement: string) =>
     Effect.flatMap(SqlClient.SqlClient, (one) => one.unsafe(statement)).pipe(
-      Effect.provide(PgClient.layer({ url: Redacted.make(url.href), maxConnections: 1 })),
+      Effect.provide(Databases.client(url.href)),
       Effect.scoped,
       Effect.orDie
     )

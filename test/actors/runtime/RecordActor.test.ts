@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Context, Effect, Fiber, Layer, Logger, Option } from "effect"
-import { connect, headers } from "nats"
+import { headers } from "nats"
 import type { Published } from "../../../src/actors/runtime/Board.ts"
 import { Leases } from "../../../src/actors/runtime/Leases.ts"
 import { RecordActor } from "../../../src/actors/runtime/RecordActor.ts"
@@ -17,6 +17,7 @@ import * as Subjects from "../../../src/streams/Subjects.ts"
 import { supervise } from "../../../src/streams/Supervisor.ts"
 import * as Packets from "../../domain/market/Packets.ts"
 import { valueOf } from "../../metrics/Counted.ts"
+import { patientClient } from "../../NatsClient.ts"
 import { type NatsServer, natsServer } from "../../TestBackends.ts"
 
 /** A decider that adds up last prices, publishes the sum at every clock, and throws on the price 13. */
@@ -98,7 +99,7 @@ describe("RecordActor", () => {
         const recordActor = yield* RecordActor
         const nats = yield* Server
         const nc = yield* Effect.acquireRelease(
-          Effect.promise(() => connect(nats.as("engine"))),
+          Effect.promise(() => patientClient(nats.as("engine"))),
           (nc) => Effect.promise(() => nc.close())
         )
         const js = nc.jetstream()

@@ -201,10 +201,7 @@ const file = (path: string) =>
     })
   })
 
-// On a busy machine Postgres may be slow for seconds, which is not the gateway's fault.
-const patient = { config: { DATABASE_CONNECT_TIMEOUT: "20 seconds", DATABASE_QUERY_TIMEOUT: "20 seconds" } }
-
-layer(world(patient), { excludeTestServices: true })("Exports", (it) => {
+layer(world(), { excludeTestServices: true })("Exports", (it) => {
   const day = "from=2019-08-19&to=2019-08-19"
   const of = `symbol=NIFTY&expiry=${expiry}&${day}`
   const saved = Effect.gen(function* () {

@@ -68,10 +68,7 @@ const day = "from=2019-08-19&to=2019-08-19"
 const of = `symbol=nifty&expiry=${expired}&${day}`
 const dates = (points: ReadonlyArray<{ readonly date: string }>) => points.map(({ date }) => date)
 
-// On a busy machine Postgres may be slow for seconds, which is not the gateway's fault.
-const patient = { config: { DATABASE_CONNECT_TIMEOUT: "20 seconds", DATABASE_QUERY_TIMEOUT: "20 seconds" } }
-
-layer(world(patient), { excludeTestServices: true })("Chains over time", (it) => {
+layer(world(), { excludeTestServices: true })("Chains over time", (it) => {
   it.effect("strikes of an expired chain in each stored minute, in pages that count minutes", () =>
     Effect.gen(function* () {
       yield* saved

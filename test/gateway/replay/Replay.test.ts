@@ -56,10 +56,7 @@ const range = (from: number, count: number) => Array.from({ length: count }, (_,
 const keyOf = (underlying: string) => `NSE:${underlying}:2098-01-30`
 const past = "2020-01-01"
 
-// On a busy machine Postgres may be slow for seconds, which is not the gateway's fault.
-const patient = { config: { DATABASE_CONNECT_TIMEOUT: "20 seconds", DATABASE_QUERY_TIMEOUT: "20 seconds" } }
-
-layer(world(patient), { excludeTestServices: true })("Replay", (it) => {
+layer(world(), { excludeTestServices: true })("Replay", (it) => {
   it.effect("BE-SVC-09 REST answers the stored messages of one subject in pages, unchanged and in their order", () =>
     Effect.gen(function* () {
       yield* ready

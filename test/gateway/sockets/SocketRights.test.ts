@@ -116,9 +116,8 @@ const answered = (client: Client, action: string, { answer, message }: Case) =>
 
 const paths = Object.keys(actions) as ReadonlyArray<Path>
 const scopeOf = (path: Path): string => Access.keyScopes(Access.needOf("GET", path))?.[0] ?? ""
-const patient = { DATABASE_CONNECT_TIMEOUT: "20 seconds", DATABASE_QUERY_TIMEOUT: "20 seconds" }
 
-layer(world({ hasStoredKeys: true, owners: [owner], config: patient }), { excludeTestServices: true })("rights inside WebSockets", (it) => {
+layer(world({ hasStoredKeys: true, owners: [owner] }), { excludeTestServices: true })("rights inside WebSockets", (it) => {
   it.scoped(
     "BE-SEC-02 BE-SEC-03 every action of every WebSocket answers each kind of caller as the table says",
     () =>

@@ -1,20 +1,27 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { patient, untilEnded } from "../orders/OrderTasks.ts"
 import { ask, eventually, type Running } from "../PlatformWorld.ts"
 import { future, live, order } from "./LiveAccount.ts"
 
-const timeoutMs = 120_000
+const timeoutMs = 300_000
 
 const margins = (running: Running, orders: ReadonlyArray<object>) =>
   ask(running, "/orders/margins", { method: "POST", body: { account_id: "sim1", orders } })
 
 const send = (running: Running, method: "POST" | "PUT", key: string, body: object) =>
-  ask(running, "/orders/gtt?wait_ms=30000", { method, body, headers: { "idempotency-key": key } })
+  untilEnded(
+    `request ${key}`,
+    ask(running, "/orders/gtt?wait_ms=20000", { method, body: { ...patient, ...body }, headers: { "idempotency-key": key } })
+  )
 const remove = (running: Running, key: string, triggerId: string) =>
-  ask(running, `/orders/gtt?account_id=sim1&trigger_id=${triggerId}&wait_ms=30000`, {
-    method: "DELETE",
-    headers: { "idempotency-key": key }
-  })
+  untilEnded(
+    `request ${key}`,
+    ask(running, `/orders/gtt?account_id=sim1&trigger_id=${triggerId}&wait_ms=20000`, {
+      method: "DELETE",
+      headers: { "idempotency-key": key }
+    })
+  )
 const list = (running: Running) => ask(running, "/orders/gtt?account_id=sim1")
 
 describe("questions to the account's broker, end to end", () => {

@@ -2,7 +2,8 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
-import { ask, type Running, simulatorAccount, start, type World, world } from "../PlatformWorld.ts"
+import { send } from "../orders/PaperWorld.ts"
+import { ask, orderTimes, type Running, simulatorAccount, start, type World, world } from "../PlatformWorld.ts"
 
 /** Prices stand still, so that two readings of the same state have the same figures. */
 const market = { mode: "synthetic", rate: 0, strikesEachSide: 2 } as const
@@ -13,7 +14,7 @@ export type Row = Record<string, unknown>
 
 /** A platform whose account sim1 is live. */
 export const live = Effect.gen(function* () {
-  const built = yield* world(market, {}, { openingHoldings: [held] })
+  const built = yield* world(market, orderTimes, { openingHoldings: [held] })
   const running = yield* start(built.config)
   const set = yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
   assert.strictEqual(set.status, 200, JSON.stringify(set.body))
@@ -40,8 +41,8 @@ export const order = (it: World, side: "BUY" | "SELL", price: string) => ({
   price
 })
 
-export const place = (running: Running, key: string, body: unknown) =>
-  Effect.map(ask(running, "/orders?wait_ms=20000", { method: "POST", body, headers: { "idempotency-key": key } }), (answer) => {
+export const place = (running: Running, key: string, body: object) =>
+  Effect.map(send(running, key, body), (answer) => {
     assert.strictEqual(answer.body.status, "COMPLETED", JSON.stringify(answer.body))
     return String(answer.body.order_id)
   })

@@ -69,7 +69,7 @@ describe("a full disk", () => {
         const small = yield* disk
         const { config, nats } = yield* world(
           { mode: "synthetic", rate: 20, strikesEachSide: 12 },
-          { FRAME_BUFFER_BYTES_MAX: String(roomBytes) },
+          { FRAME_BUFFER_BYTES_MAX: String(roomBytes), NATS_REQUEST_TIMEOUT: "5 seconds" },
           {},
           accountIds,
           natsServerIn(join(small.folder, "nats"))

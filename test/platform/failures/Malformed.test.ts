@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, eventually, metric, natsClient, socket, start, world } from "../PlatformWorld.ts"
+import { ask, eventually, mayFallSilent, metric, natsClient, socket, start, world } from "../PlatformWorld.ts"
 import { readRecord } from "../record/Record.ts"
 
 describe("A packet of the broker that cannot be read", () => {
@@ -8,7 +8,7 @@ describe("A packet of the broker that cannot be read", () => {
     "TC-MATL-032 is the only one lost: it is logged with its token and counted, and all else streams on over the same connection",
     () =>
       Effect.gen(function* () {
-        const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 3 }, {}, {}, ["sim1"])
+        const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 3 }, mayFallSilent, {}, ["sim1"])
         const running = yield* start(config)
         const tokens = simulator.market.instruments
           .filter(({ segment }) => segment === "NFO-OPT")

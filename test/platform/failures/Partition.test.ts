@@ -14,7 +14,8 @@ describe("A network partition while ticks stream", () => {
     "TC-ERR-030 cuts the platform off from NATS, Postgres and the broker without a reset: it is noticed and reported within 30 s, and heals by itself",
     () =>
       Effect.gen(function* () {
-        const { config, databaseUrl, nats, simulator } = yield* world({ mode: "synthetic", rate: 20, strikesEachSide: 6 })
+        const market = { mode: "synthetic", rate: 20, strikesEachSide: 6 } as const
+        const { config, databaseUrl, nats, simulator } = yield* world(market, { KITE_LIVENESS: "5 seconds" })
         const door = yield* Effect.all({ nats: proxy(nats.url), postgres: proxy(databaseUrl), broker: proxy(simulator.url) })
         const file = config["ACCOUNTS_FILE"] ?? ""
         const rows: ReadonlyArray<object> = JSON.parse(readFileSync(file, "utf8"))

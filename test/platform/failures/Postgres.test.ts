@@ -1,9 +1,10 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Redacted } from "effect"
+import { Cause, Deferred, Effect, Exit } from "effect"
 import type { Bars } from "../../../src/domain/market/Bar.ts"
 import * as StartFailure from "../../../src/StartFailure.ts"
 import * as DaysMarket from "../../../src/simulator/days/DaysMarket.ts"
+import * as Databases from "../../Databases.ts"
 import { proxy } from "../../Proxy.ts"
 import { ask, begin, eventually, natsClient, readAll, socket, start, world } from "../PlatformWorld.ts"
 
@@ -35,7 +36,7 @@ const savedMinutes = (url: string) =>
     (sql) =>
       sql<{ readonly at: Date }>`SELECT at FROM bars WHERE source = 'live' AND minutes = 1 AND tradingsymbol = 'NIFTY 50' ORDER BY at`
   ).pipe(
-    Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })),
+    Effect.provide(Databases.client(url)),
     Effect.map((rows) => rows.map(({ at }) => at.getTime())),
     Effect.orDie
   )

@@ -75,9 +75,7 @@ describe("recovery", () => {
     "across a restart of the gateway a client gets every tick of its tokens once, and the current chain",
     () =>
       Effect.gen(function* () {
-        // The clients run in this process. On a busy machine they read slowly, which is not what is shown here.
-        const patient = { WS_SOFT_BYTES: "100000000", WS_HARD_BYTES: "200000000" }
-        const { config, nats } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 6 }, patient)
+        const { config, nats } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 6 })
         yield* role({ ...config, SEED_USER: "demo" }, ["actors"])
         const before = yield* gateway(config)
         const { body: page } = yield* eventually(

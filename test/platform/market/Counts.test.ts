@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, eventually, metric, natsClient, socket, start, world } from "../PlatformWorld.ts"
+import { ask, eventually, mayFallSilent, metric, natsClient, socket, start, world } from "../PlatformWorld.ts"
 import { readRecord } from "../record/Record.ts"
 
 describe("The metrics of a running platform", () => {
@@ -8,7 +8,7 @@ describe("The metrics of a running platform", () => {
     "BE-OPS-02 agree with what was sent: sockets, ticks, lag, pool and breaker",
     () =>
       Effect.gen(function* () {
-        const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 3 }, {}, {}, ["sim1"])
+        const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 3 }, mayFallSilent, {}, ["sim1"])
         const running = yield* start(config)
         const tokens = simulator.market.instruments
           .filter(({ segment }) => segment === "NFO-OPT")

@@ -1,16 +1,20 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Redacted } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import type { NatsConnection } from "nats"
 import * as Frame from "../../../src/domain/market/Frame.ts"
-import { ask, eventually, lastSeq, natsClient, type Running, readAll, start, type World, world } from "../PlatformWorld.ts"
+import * as Databases from "../../Databases.ts"
+import { waitMsMax } from "../../Patience.ts"
+import { ask, eventually, lastSeq, mayFallSilent, natsClient, type Running, readAll, start, type World, world } from "../PlatformWorld.ts"
 import { framesAfter } from "../record/Record.ts"
 
 const floorMs = 60_000
 
 /** The instruments of the market that the test subscribes to, and the platform with none of them. */
 const empty = Effect.gen(function* () {
-  const backends = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 })
+  // A test holds a lock that the director waits for, and the platform must not give up meanwhile.
+  const more = { ...mayFallSilent, DATABASE_QUERY_TIMEOUT: `${waitMsMax} millis` }
+  const backends = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 12 }, more)
   const running = yield* start(backends.config)
   const nc = yield* natsClient(backends.nats)
   const tokens = backends.simulator.market.instruments.filter(({ segment }) => segment === "NFO-OPT").map(({ token }) => token)
@@ -67,11 +71,7 @@ const reconnects = (running: Running) =>
 
 /** Runs a statement in the platform's database. */
 const inDatabase = <A>(url: string, self: (sql: PgClient.PgClient) => Effect.Effect<A, unknown>) =>
-  Effect.flatMap(PgClient.PgClient, self).pipe(
-    Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })),
-    Effect.scoped,
-    Effect.orDie
-  )
+  Effect.flatMap(PgClient.PgClient, self).pipe(Effect.provide(Databases.client(url)), Effect.scoped, Effect.orDie)
 
 describe("reload of the subscriptions of a running platform", () => {
   it.live(

@@ -4,7 +4,7 @@ import type { NatsConnection } from "nats"
 import { WebSocket } from "ws"
 import * as Client from "../../../src/client/Client.ts"
 import * as Frame from "../../../src/domain/market/Frame.ts"
-import { ask, eventually, lastSeq, natsClient, socket, start, token, world } from "../PlatformWorld.ts"
+import { ask, eventually, lastSeq, mayFallSilent, natsClient, socket, start, token, world } from "../PlatformWorld.ts"
 import { framesAfter, readRecord } from "../record/Record.ts"
 
 interface Listed {
@@ -30,7 +30,7 @@ describe("Streaming", () => {
     "TC-MATL-030 one account, 50 options at 10 ticks a second: every tick is published and reaches the client, with Greeks",
     () =>
       Effect.gen(function* () {
-        const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 10, strikesEachSide: 12 }, {}, {}, ["sim1"])
+        const { config, nats, simulator } = yield* world({ mode: "synthetic", rate: 10, strikesEachSide: 12 }, mayFallSilent, {}, ["sim1"])
         const running = yield* start(config)
         const jwt = yield* token()
         const { effects, ticks } = Client.make({ url: running.url, token: jwt, WebSocket })

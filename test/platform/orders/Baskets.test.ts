@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type Answer, ask, eventually, orderTimes, type Running, socket, start, type World, world } from "../PlatformWorld.ts"
+import { type Answer, ask, eventually, orderTimes, type Running, socket, soonParked, start, type World, world } from "../PlatformWorld.ts"
+import { patient } from "./OrderTasks.ts"
 import { atBroker, kept, traded, unstreamed } from "./PaperWorld.ts"
 
 const timeoutMs = 300_000
@@ -8,7 +9,8 @@ const timeoutMs = 300_000
 /** A basket of the market's future: what trades at once, what rests, and what is to fail. */
 const legsOf = (built: World) => {
   const { above, near, order } = traded(built)
-  const { account_id, kind: _kind, ...leg } = order
+  const { account_id, kind: _kind, ...terms } = order
+  const leg = { ...terms, ...patient }
   return { account_id, fills: { ...leg, price: above }, rests: { ...leg, price: near } }
 }
 const send = (running: Running, key: string, account_id: string, orders: ReadonlyArray<object>, on_failure = "compensate") =>
@@ -80,10 +82,17 @@ describe("a basket that is taken back when it fails, end to end", () => {
           `basket ${sent.body.basket_id}: it failed, and all its orders were taken back`
         ])
 
+        const all = yield* send(running, "all", account_id, [fills])
+        assert.deepInclude((yield* settled(running, all)).body.compensation, { status: "not_needed", legs: [] })
+        const stopped = yield* send(running, "stops", account_id, [rests], "stop")
+        assert.deepInclude(stopped.body, { on_failure: "stop", compensation: null })
+
         // Nobody knows whether the second order was placed, so that nothing is sent for it.
+        yield* running.stop
+        const parking = yield* start({ ...built.config, ...soonParked })
         built.simulator.faults.add(asAlways, { kind: "lose" })
-        const lost = yield* send(running, "lost", account_id, [fills, fills])
-        const incomplete = yield* settled(running, lost)
+        const lost = yield* eventually("the basket", send(parking, "lost", account_id, [fills, fills]), ({ status }) => status !== 503)
+        const incomplete = yield* settled(parking, lost)
         assert.strictEqual(incomplete.body.compensation.status, "incomplete", JSON.stringify(incomplete.body.compensation))
         assert.deepStrictEqual(
           legs(incomplete).map(({ state, tasks }) => [state, tasks.length]),
@@ -92,10 +101,6 @@ describe("a basket that is taken back when it fails, end to end", () => {
             ["unknown", 0]
           ]
         )
-        const all = yield* send(running, "all", account_id, [fills])
-        assert.deepInclude((yield* settled(running, all)).body.compensation, { status: "not_needed", legs: [] })
-        const stopped = yield* send(running, "stops", account_id, [rests], "stop")
-        assert.deepInclude(stopped.body, { on_failure: "stop", compensation: null })
       }).pipe(Effect.scoped),
     timeoutMs
   )

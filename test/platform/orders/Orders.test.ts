@@ -15,12 +15,13 @@ import {
   type Running,
   readAll,
   socket,
+  soonParked,
   start,
   token,
   type World,
   world
 } from "../PlatformWorld.ts"
-import { atBroker } from "./PaperWorld.ts"
+import { atBroker, send } from "./PaperWorld.ts"
 
 const timeoutMs = 300_000
 
@@ -44,8 +45,9 @@ const counts = (running: Running) =>
     return { opens: of("circuit_breaker_opens"), closes: of("circuit_breaker_closes"), state: of("order_breaker_state") }
   })
 
-const place = (running: Running, key: string, body: unknown, query = "?wait_ms=20000") =>
-  ask(running, `/orders${query}`, { method: "POST", body, headers: { "idempotency-key": key } })
+/** Sends an order without waiting for its end. */
+const post = (running: Running, key: string, body: object) =>
+  ask(running, "/orders", { method: "POST", body, headers: { "idempotency-key": key } })
 
 const outcomes = ({ body }: Answer): ReadonlyArray<string> =>
   body.attempts.map((it: { outcome: string; http_status: number | null }) => `${it.outcome} ${it.http_status}`)
@@ -71,11 +73,11 @@ describe("orders, end to end", () => {
       Effect.gen(function* () {
         const { built, running } = yield* live
         const order = traded(built)
-        const first = yield* place(running, "k1", order)
+        const first = yield* send(running, "k1", order)
         assert.strictEqual(first.status, 202, JSON.stringify(first.body))
         assert.strictEqual(first.body.status, "COMPLETED")
         assert.isString(first.body.order_id)
-        const again = yield* place(running, "k1", order)
+        const again = yield* send(running, "k1", order)
         assert.deepStrictEqual([again.status, again.body], [200, first.body])
         assert.deepStrictEqual(
           (yield* atBroker(built)).map(({ order_id, tag }) => ({ order_id, tag })),
@@ -99,18 +101,18 @@ describe("orders, end to end", () => {
         assert.strictEqual(new Set(announced.map(({ revision }) => revision)).size, announced.length, "each state is announced once")
         // Another instance, and both at once.
         const second = yield* start(built.config, ["gateway"])
-        const there = yield* eventually("the key at another gateway", place(second, "k1", order), ({ status }) => status !== 503)
+        const there = yield* eventually("the key at another gateway", send(second, "k1", order), ({ status }) => status !== 503)
         assert.deepStrictEqual(there.body, first.body)
-        const both = yield* Effect.forEach([running, second, running, second], (one) => place(one, "k2", order), {
+        const both = yield* Effect.forEach([running, second, running, second], (one) => send(one, "k2", order), {
           concurrency: "unbounded"
         })
         for (const { body } of both)
           assert.deepInclude(body, { status: "COMPLETED", task_id: both[0]?.body.task_id, order_id: both[0]?.body.order_id })
-        const other = yield* place(running, "k1", { ...order, quantity: order.quantity * 2 })
+        const other = yield* send(running, "k1", { ...order, quantity: order.quantity * 2 })
         assert.strictEqual(other.status, 409)
         yield* running.stop
         const restarted = yield* start(built.config)
-        const after = yield* eventually("the key after a restart", place(restarted, "k1", order), ({ status }) => status !== 503)
+        const after = yield* eventually("the key after a restart", send(restarted, "k1", order), ({ status }) => status !== 503)
         assert.deepStrictEqual(after.body, first.body)
         const list = yield* ask(restarted, "/orders/tasks?account_id=sim1")
         assert.strictEqual(list.body.total, 2)
@@ -129,10 +131,10 @@ describe("orders, end to end", () => {
       Effect.gen(function* () {
         const built = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 2 }, orderTimes)
         // Longer than ORDER_SEND_DELAY_MAX, as if Postgres or the broker answered slowly.
-        const slow: Context.Tag.Service<typeof Steps.Steps> = (step) => (step === "gated" ? Effect.sleep("2 seconds") : Effect.void)
+        const slow: Context.Tag.Service<typeof Steps.Steps> = (step) => (step === "gated" ? Effect.sleep("16 seconds") : Effect.void)
         const running = yield* start(built.config, undefined, Layer.succeed(Steps.Steps, slow))
         yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
-        const sent = yield* place(running, "slow", traded(built))
+        const sent = yield* send(running, "slow", traded(built))
         assert.strictEqual(sent.body.status, "COMPLETED", JSON.stringify(sent.body))
         assert.deepStrictEqual(outcomes(sent), ["done 200"])
       }).pipe(Effect.scoped),
@@ -146,24 +148,26 @@ describe("orders, end to end", () => {
         const { built, running } = yield* live
         const order = traded(built)
         built.simulator.faults.add({ kind: "too_many" })
-        const retried = yield* place(running, "busy", order)
+        const retried = yield* send(running, "busy", order)
         assert.strictEqual(retried.body.status, "COMPLETED", JSON.stringify(retried.body))
         assert.deepStrictEqual(outcomes(retried), ["refused 429", "done 200"])
 
         built.simulator.faults.add({ kind: "drop_reply" })
-        const lost = yield* place(running, "lost", order)
+        const lost = yield* send(running, "lost", order)
         assert.strictEqual(lost.body.status, "COMPLETED", JSON.stringify(lost.body))
         assert.deepStrictEqual(outcomes(lost), ["done null"])
 
+        yield* running.stop
+        const parking = yield* start({ ...built.config, ...soonParked })
         built.simulator.faults.add({ kind: "lose" })
-        const parked = yield* place(running, "gone", order)
+        const parked = yield* eventually("the lost order", send(parking, "gone", order), ({ status }) => status !== 503)
         assert.strictEqual(parked.body.status, "UNKNOWN", JSON.stringify(parked.body))
-        const letters = yield* ask(running, "/orders/dlq?error=unknown_outcome")
+        const letters = yield* ask(parking, "/orders/dlq?error=unknown_outcome")
         assert.deepStrictEqual(
           letters.body.tasks.map(({ task_id }: { task_id: string }) => task_id),
           [parked.body.task_id]
         )
-        yield* running.stop
+        yield* parking.stop
         const orders = yield* ordersOf(built)
         const countOf = (answer: Answer) => orders.filter(({ tag }) => tag === answer.body.tag).length
         assert.deepStrictEqual([retried, lost, parked].map(countOf), [1, 1, 0])
@@ -178,7 +182,7 @@ describe("orders, end to end", () => {
         const { built, running } = yield* live
         const order = traded(built)
         built.simulator.faults.add({ kind: "too_many" }, { kind: "too_many" }, { kind: "too_many" })
-        const dead = yield* place(running, "dead", order)
+        const dead = yield* send(running, "dead", order)
         assert.strictEqual(dead.body.status, "DEAD_LETTER", JSON.stringify(dead.body))
         assert.deepStrictEqual(outcomes(dead), ["refused 429", "refused 429", "refused 429"])
         assert.strictEqual((yield* ask(running, "/orders/dlq?error=no-such-error")).body.total, 0)
@@ -195,7 +199,7 @@ describe("orders, end to end", () => {
         const { at } = killed.body
         const stopped = yield* ask(running, "/accounts/sim1/kill")
         assert.deepStrictEqual(stopped.body, { account_id: "sim1", state: "killed", scope: "account", reason: "drill", at })
-        const refused = yield* place(running, "stopped", order)
+        const refused = yield* send(running, "stopped", order)
         assert.strictEqual(refused.status, 422)
         assert.strictEqual(refused.body.errors[0].field, "kill_switch")
         const path = "/accounts/sim1/kill/release"
@@ -220,8 +224,8 @@ describe("orders, end to end", () => {
         const order = { ...traded(built), deadline_s: 600 }
         const failures = Array.from({ length: 5 }, () => ({ kind: "too_many" }) as const)
         built.simulator.faults.add(...failures)
-        yield* place(running, "b1", order)
-        yield* place(running, "b2", order, "?wait_ms=0")
+        yield* send(running, "b1", order)
+        yield* post(running, "b2", order)
         const blocked = yield* eventually(
           "the breaker",
           ask(running, "/orders/tasks?status=RETRYING"),
@@ -235,11 +239,11 @@ describe("orders, end to end", () => {
         assert.strictEqual(JSON.stringify(marked.body.executors).split("no order is sent until").length, 2, "only this account is marked")
         const metrics = yield* ask(running, "/metrics")
         assert.match(metrics.body, /circuit_breaker_opens(?:_total)?\{[^}]*account="sim1"[^}]*\} 1/)
-        yield* place(running, "b3", order, "?wait_ms=2000")
+        yield* post(running, "b3", order)
         // The breaker is the account's own.
         const other = yield* ask(running, "/accounts/sim2/mode", { method: "PUT", body: { mode: "live", confirm: "sim2" } })
         assert.strictEqual(other.status, 200, JSON.stringify(other.body))
-        const elsewhere = yield* place(running, "b4", { ...order, account_id: "sim2" })
+        const elsewhere = yield* send(running, "b4", { ...order, account_id: "sim2" })
         assert.strictEqual(elsewhere.body.status, "COMPLETED", JSON.stringify(elsewhere.body))
         yield* running.stop
         // All five faults were met, and a sixth request would have been an order.
@@ -257,12 +261,12 @@ describe("orders, end to end", () => {
         const before = yield* counts(running)
         const failures = Array.from({ length: 6 }, () => ({ kind: "too_many" }) as const)
         built.simulator.faults.add(...failures)
-        const first = yield* place(running, "b1", order)
+        const first = yield* send(running, "b1", order)
         assert.deepStrictEqual(outcomes(first), ["refused 429", "refused 429", "refused 429"], JSON.stringify(first.body))
         // The fifth failure opens it. The sixth is that of the order that is let through after it.
-        const second = yield* place(running, "b2", order)
+        const second = yield* send(running, "b2", order)
         assert.deepStrictEqual(outcomes(second), ["refused 429", "refused 429", "refused 429"], JSON.stringify(second.body))
-        const third = yield* place(running, "b3", order)
+        const third = yield* send(running, "b3", order)
         assert.deepStrictEqual([third.body.status, outcomes(third)], ["COMPLETED", ["done 200"]], JSON.stringify(third.body))
         const after = yield* counts(running)
         assert.deepStrictEqual([after.opens - before.opens, after.closes - before.closes, after.state], [2, 1, 0])
@@ -279,7 +283,7 @@ describe("orders, end to end", () => {
         // Far below the market, so that they stay open.
         const price = String(Math.round(Number(order.price) * 0.98))
         const open = yield* Effect.forEach(["o1", "o2"], (key, at) =>
-          place(running, key, { ...order, price, quantity: order.quantity * (at + 1) })
+          send(running, key, { ...order, price, quantity: order.quantity * (at + 1) })
         )
         assert.deepStrictEqual(
           open.map(({ body }) => body.status),
@@ -292,7 +296,7 @@ describe("orders, end to end", () => {
         assert.sameMembers(cancelled, ids, JSON.stringify(killed.body))
         assert.deepInclude(rest, { state: "killed", not_cancelled: [], accounts_unread: [], cancelled_tasks: [] })
         const cancels = { account_id: "sim1", kind: "cancel", order_id: ids[0] }
-        const allowed = yield* place(running, "again", cancels)
+        const allowed = yield* send(running, "again", cancels)
         assert.strictEqual(allowed.status, 202, JSON.stringify(allowed.body))
         yield* running.stop
         const restarted = yield* start(built.config)
@@ -320,7 +324,7 @@ describe("orders, end to end", () => {
       Effect.gen(function* () {
         const { built, running } = yield* live
         const whole = traded(built)
-        const iceberg = yield* place(running, "i", { ...whole, quantity: 3 * whole.quantity, variety: "iceberg", iceberg_legs: 2 })
+        const iceberg = yield* send(running, "i", { ...whole, quantity: 3 * whole.quantity, variety: "iceberg", iceberg_legs: 2 })
         const trigger_price = String(Math.floor(Number(whole.price) * 0.97))
         const cover = { ...whole, product: "MIS", variety: "co", trigger_price }
         for (const [field, change] of [
@@ -328,10 +332,10 @@ describe("orders, end to end", () => {
           ["product", { product: "NRML" }],
           ["order_type", { order_type: "SL" }]
         ] as const) {
-          const refused = yield* place(running, field, { ...cover, ...change })
+          const refused = yield* send(running, field, { ...cover, ...change })
           assert.deepStrictEqual([refused.status, refused.body.errors[0].field], [422, field])
         }
-        const covered = yield* place(running, "c", cover)
+        const covered = yield* send(running, "c", cover)
         for (const { body } of [iceberg, covered]) assert.strictEqual(body.status, "COMPLETED", JSON.stringify(body))
         yield* running.stop
         const orders = (yield* ordersOf(built)) as ReadonlyArray<Record<string, unknown>>
@@ -356,7 +360,7 @@ describe("orders, end to end", () => {
       Effect.gen(function* () {
         const { built, running } = yield* live
         const { account_id, kind: _kind, ...order } = traded(built)
-        const send = (key: string, orders: ReadonlyArray<object>, on_failure = "stop") =>
+        const sendAll = (key: string, orders: ReadonlyArray<object>, on_failure = "stop") =>
           ask(running, "/orders/basket", { method: "POST", headers: { "idempotency-key": key }, body: { account_id, orders, on_failure } })
         const orders = [1, 2, 3].map((lots) => ({ ...order, quantity: order.quantity * lots }))
         const tasksOf = (basket: Answer) =>
@@ -369,7 +373,7 @@ describe("orders, end to end", () => {
           eventually("the end of the basket", tasksOf(basket), (tasks) =>
             tasks.every(({ status }: { status: string }) => ["COMPLETED", "DEAD_LETTER", "CANCELLED"].includes(status))
           )
-        const basket = yield* send("b", orders)
+        const basket = yield* sendAll("b", orders)
         assert.strictEqual(basket.status, 202, JSON.stringify(basket.body))
         const placed = yield* ended(basket)
         assert.deepStrictEqual(
@@ -378,20 +382,20 @@ describe("orders, end to end", () => {
         )
         const sentAt = placed.map((it: { attempts: ReadonlyArray<{ started_at: string }> }) => it.attempts[0]?.started_at)
         assert.deepStrictEqual(sentAt, sentAt.toSorted())
-        const again = yield* send("b", orders)
+        const again = yield* sendAll("b", orders)
         assert.deepStrictEqual([again.status, again.body.basket_id, again.body.tasks.length], [200, basket.body.basket_id, 3])
-        assert.strictEqual((yield* send("b", orders.slice(1))).status, 409)
-        assert.strictEqual((yield* send("c", orders, "undo")).status, 422)
-        const odd = yield* send("c", [order, { ...order, quantity: order.quantity + 1 }])
+        assert.strictEqual((yield* sendAll("b", orders.slice(1))).status, 409)
+        assert.strictEqual((yield* sendAll("c", orders, "undo")).status, 422)
+        const odd = yield* sendAll("c", [order, { ...order, quantity: order.quantity + 1 }])
         assert.deepStrictEqual([odd.status, odd.body.errors[0].field], [422, "orders.1.lot_size"])
 
         const uncuttable = { ...order, variety: "iceberg", iceberg_legs: 2 }
-        const legs = yield* send("l", [order, uncuttable])
+        const legs = yield* sendAll("l", [order, uncuttable])
         assert.deepStrictEqual([legs.status, legs.body.errors[0].field], [422, "orders.1.iceberg_legs"])
 
         // The broker refuses stops as iceberg orders.
         const iceberg = { ...uncuttable, quantity: 2 * order.quantity, order_type: "SL", trigger_price: order.price }
-        const failing = yield* send("f", [order, iceberg, order])
+        const failing = yield* sendAll("f", [order, iceberg, order])
         const stopped = yield* ended(failing)
         assert.deepStrictEqual(
           stopped.map(({ status, error }: { status: string; error: { type: string } | null }) => [status, error?.type]),
@@ -416,7 +420,7 @@ describe("orders, end to end", () => {
         // Three slices of every freeze quantity that the exchange has had for NIFTY.
         const whole = { ...order, quantity: order.quantity * 60, slice: true }
         const { slice: _, ...uncut } = whole
-        const sent = yield* place(running, "cut", whole)
+        const sent = yield* send(running, "cut", whole)
         assert.strictEqual(sent.status, 202, JSON.stringify(sent.body))
         const { slices, ...first } = sent.body
         assert.deepStrictEqual(slices[0], first)
@@ -428,19 +432,19 @@ describe("orders, end to end", () => {
         )
         assert.isTrue(quantities.every((quantity: number) => quantity % order.quantity === 0))
         assert.isTrue(slices.every(({ status }: { status: string }) => status === "COMPLETED"))
-        assert.deepStrictEqual((yield* place(running, "cut", whole)).body, sent.body)
-        assert.strictEqual((yield* place(running, "cut", uncut)).status, 409)
-        const iceberg = yield* place(running, "odd", { ...whole, variety: "iceberg", iceberg_legs: 2 })
+        assert.deepStrictEqual((yield* send(running, "cut", whole)).body, sent.body)
+        assert.strictEqual((yield* send(running, "cut", uncut)).status, 409)
+        const iceberg = yield* send(running, "odd", { ...whole, variety: "iceberg", iceberg_legs: 2 })
         assert.deepStrictEqual([iceberg.status, iceberg.body.errors[0].field], [422, "slice"])
         const limits = { max_order_value: 1, max_position_lots: null, max_daily_loss: null, max_orders_per_day: null }
         const more = { ...limits, price_band_percent: null, duplicate_window_s: null }
         yield* ask(running, "/accounts/sim1/limits", { method: "PUT", body: more })
-        const large = yield* place(running, "large", whole)
+        const large = yield* send(running, "large", whole)
         assert.deepStrictEqual([large.status, large.body.errors[0].field], [422, "max_value"], "the limit holds for the whole")
         yield* ask(running, "/accounts/sim1/limits", { method: "PUT", body: { ...more, max_order_value: null } })
 
         built.simulator.faults.add({ kind: "too_many" }, { kind: "too_many" }, { kind: "too_many" })
-        const failed = yield* place(running, "fails", whole)
+        const failed = yield* send(running, "fails", whole)
         assert.deepStrictEqual(
           failed.body.slices.map(({ error, status }: { status: string; error: { type: string } }) => [
             status,
@@ -480,7 +484,7 @@ describe("orders, end to end", () => {
         )
         const refused = first.received.find(({ type }) => type === "error")
         assert.deepStrictEqual([refused.code, refused.account_ids], ["not_found", ["nobody"]])
-        yield* place(running, "s1", traded(built))
+        yield* send(running, "s1", traded(built))
         yield* ask(running, "/accounts/sim1/kill", { method: "POST", body: { reason: "drill" } })
         const dataOf = (all: ReadonlyArray<{ seq: number; epoch: number; type: string }>) =>
           all.filter(({ type }) => /^(task|order|alert)$/.test(type))
@@ -551,7 +555,7 @@ describe("orders, end to end", () => {
         const set = yield* ask(running, "/accounts/sim1/limits", { method: "PUT", body: limits })
         assert.strictEqual(set.body.max_position_lots, 1, JSON.stringify(set.body))
         const sent = yield* Effect.forEach([{ ...order, quantity: order.quantity * 2 }, order, order], (it, at) =>
-          place(running, `lots ${at}`, it)
+          send(running, `lots ${at}`, it)
         )
         assert.deepStrictEqual(
           sent.map(({ body }) => [body.status, body.error?.type]),

@@ -5,6 +5,7 @@ import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import { PaperRepo } from "../../../src/store/orders/PaperRepo.ts"
 import { pool } from "../../store/Stores.ts"
 import { ask, eventually, type Running, type World } from "../PlatformWorld.ts"
+import { patient, untilEnded } from "./OrderTasks.ts"
 
 /**
  * How far from the bid a price is sure to trade while the test goes on. The simulated broker refuses what is more than a tenth from the previous close,
@@ -58,8 +59,11 @@ export const atBroker = ({ simulator }: World) =>
   })
 
 /** Sends an order, and waits for its end. */
-export const send = (running: Running, key: string, body: unknown) =>
-  ask(running, "/orders?wait_ms=20000", { method: "POST", headers: { "idempotency-key": key }, body })
+export const send = (running: Running, key: string, body: object) =>
+  untilEnded(
+    `order ${key}`,
+    ask(running, "/orders?wait_ms=20000", { method: "POST", headers: { "idempotency-key": key }, body: { ...patient, ...body } })
+  )
 
 /** Subscribes to an instrument, and waits until its order book is known. */
 export const streamed = (running: Running, token: number) =>

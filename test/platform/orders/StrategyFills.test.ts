@@ -1,6 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect } from "effect"
+import * as Databases from "../../Databases.ts"
 import { login } from "../../simulator/SimulatorWorld.ts"
 import { account, future, live, order, place, type Row } from "../accounts/LiveAccount.ts"
 import { type Answer, ask, eventually, natsClient, type Running, readAll, start, type World } from "../PlatformWorld.ts"
@@ -19,7 +20,7 @@ const quantityIs =
 /** As a crash between the booking of a trade and its mark leaves it. */
 const unmark = ({ databaseUrl }: World) =>
   Effect.flatMap(PgClient.PgClient, (sql) => sql`UPDATE account_trades SET booking = NULL`).pipe(
-    Effect.provide(PgClient.layer({ url: Redacted.make(databaseUrl), maxConnections: 1 })),
+    Effect.provide(Databases.client(databaseUrl)),
     Effect.scoped,
     Effect.orDie
   )

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto"
 import * as SqlClient from "@effect/sql/SqlClient"
-import { PgClient } from "@effect/sql-pg"
-import { Effect, Redacted } from "effect"
+import { Effect } from "effect"
 import * as Caller from "../../../src/store/owners/Caller.ts"
+import * as Databases from "../../Databases.ts"
 
 /** Runs statements on the database at `url` as its user. */
 export const at = (url: string, statements: string) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) => sql.unsafe(statements)).pipe(
-    Effect.provide(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 })),
+    Effect.provide(Databases.client(url)),
     Effect.scoped,
     Effect.orDie
   )

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { faultAfterMs, faultKeptMs, Unstored } from "../../../src/streams/keep/Unstored.ts"
+import { faultAfterMs, Unstored } from "../../../src/streams/keep/Unstored.ts"
 
+const keptMs = 15_000
 const subject = "md.frame.NSE.NIFTY"
 
 describe("Unstored", () => {
   const answering = () => {
-    const unstored = new Unstored()
+    const unstored = new Unstored(keptMs)
     unstored.answered(true, 0)
     return unstored
   }
@@ -45,8 +46,8 @@ describe("Unstored", () => {
   it("a fault that does not occur again is forgotten, and a lost connection clears all faults", () => {
     const unstored = answering()
     unstored.missed(subject, 0, faultAfterMs)
-    assert.lengthOf(unstored.faults(faultAfterMs + faultKeptMs), 1)
-    assert.deepStrictEqual(unstored.faults(faultAfterMs + faultKeptMs + 1), [])
+    assert.lengthOf(unstored.faults(faultAfterMs + keptMs), 1)
+    assert.deepStrictEqual(unstored.faults(faultAfterMs + keptMs + 1), [])
     unstored.missed(subject, 30_000, 30_000 + faultAfterMs)
     assert.deepStrictEqual(unstored.faults(30_000 + faultAfterMs), [{ kind: "md.frame", sinceMs: 30_000, reason: null }])
     unstored.clear()

@@ -13,7 +13,7 @@ type Result = Acks.Ack | Error
 const sending = (timeoutMs = waitMsMax) =>
   Effect.gen(function* () {
     const { nc, newInbox } = yield* JetStream
-    const unstored = new Unstored()
+    const unstored = new Unstored(waitMsMax)
     const acks = Acks.make(nc, newInbox(), timeoutMs, unstored, (_, cause) => cause)
     const send = (subject: string, data: Uint8Array, headers: ReadonlyArray<readonly [string, string]> = []) =>
       Effect.async<Result>((resume) => acks.send(subject, data, headers, (result) => resume(Effect.succeed(result))))
