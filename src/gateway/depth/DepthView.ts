@@ -1,10 +1,10 @@
 import type { Depth } from "../../contract/depth/DepthApi.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
-import * as DepthMath from "../../domain/market/Depth.ts"
+import type { Book } from "../../domain/market/depth/Books.ts"
+import * as DepthMath from "../../domain/market/depth/Depth.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Rounding from "../../domain/options/Rounding.ts"
-import type { Book } from "../views/BookView.ts"
 
 /** Decimal places of means, beyond those of the price. */
 const meanPlaces = 2
