@@ -10,7 +10,7 @@ import { RuleBook } from "../../settings/RuleBook.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { Valuation } from "../chains/Valuation.ts"
 import { view } from "../shared/ChargesView.ts"
-import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
+import { accountKnown, instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
 
 interface Priced {
   readonly tradingsymbol: string
@@ -76,7 +76,7 @@ export const make = Effect.gen(function* () {
   const charged = yield* makeCharged
   return (accountId: string, wanted: ReadonlyArray<OrderTerms>) =>
     Effect.gen(function* () {
-      if (!accounts.ids().some((id) => id === accountId)) return yield* Problem.invalidField("account_id", "no such account")
+      yield* accountKnown(accounts, accountId)
       const { date, orders } = yield* charged(wanted)
       return { account_id: accountId, date, orders: orders.map(rowOf), total: totalOf(orders) }
     })

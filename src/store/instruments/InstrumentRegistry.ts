@@ -5,6 +5,9 @@ import * as InstrumentSearch from "../../domain/market/InstrumentSearch.ts"
 import type { StoreError } from "../StoreError.ts"
 import { InstrumentRepo, type Refusal } from "./InstrumentRepo.ts"
 
+/** What callers read until the day's instruments are loaded. Without them nothing can be called missing. */
+export const instrumentsAway = "Instruments unavailable: none are loaded yet"
+
 /** The broker's dump of a trade date is incomplete. The previous dump stays in use. */
 export class DumpRefused extends Data.TaggedError("DumpRefused")<{ readonly tradeDate: string; readonly flaws: ReadonlyArray<string> }> {
   override get message() {
