@@ -1,5 +1,5 @@
 import { Layer } from "effect"
-import { instrumentsPerAccount } from "./broker/ConnectionLimits.ts"
+import { instrumentsPerAccount } from "./broker/BrokerSettings.ts"
 import { AccountRepo } from "./store/accounts/AccountRepo.ts"
 import { BookingRepo } from "./store/accounts/BookingRepo.ts"
 import { LoginRepo } from "./store/accounts/LoginRepo.ts"

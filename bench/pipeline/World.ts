@@ -8,7 +8,7 @@ import { ConfigProvider, Effect, Layer, Logger, LogLevel, Redacted } from "effec
 import { SignJWT } from "jose"
 import { type ConnectionOptions, connect, type NatsConnection } from "nats"
 import type * as BackendsModule from "../../scripts/lib/backends.mjs"
-import { instrumentsPerAccount } from "../../src/broker/ConnectionLimits.ts"
+import { instrumentsPerAccount } from "../../src/broker/BrokerSettings.ts"
 import * as Money from "../../src/domain/Money.ts"
 import { Migrated } from "../../src/store/Migrations.ts"
 import { PostgresLive } from "../../src/store/Postgres.ts"

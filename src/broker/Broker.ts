@@ -1,32 +1,18 @@
-import { Config, Context, Data, Deferred, Duration, Effect, Either, ExecutionStrategy, Exit, Option, Redacted, Scope } from "effect"
-import * as OrderDecider from "../domain/orders/OrderDecider.ts"
+import { Context, Data, Deferred, Effect, Either, ExecutionStrategy, Exit, Option, Redacted, Scope } from "effect"
 import { type Account, Login } from "./Account.ts"
 import * as AccountReads from "./AccountReads.ts"
 import { Accounts } from "./Accounts.ts"
 import { AutomaticLogins } from "./AutomaticLogins.ts"
+import { brokerSettings } from "./BrokerSettings.ts"
 import { Budgets } from "./Budgets.ts"
-import { connectionLimits } from "./ConnectionLimits.ts"
 import * as KiteClient from "./KiteClient.ts"
 import { UnknownAccount } from "./KiteError.ts"
 import * as KitePool from "./KitePool.ts"
 import * as KiteRest from "./KiteRest.ts"
 import * as KiteSession from "./KiteSession.ts"
-import * as KiteSocket from "./KiteSocket.ts"
 import * as Metrics from "./Metrics.ts"
 import * as OrderSocket from "./orders/OrderSocket.ts"
 import * as Orders from "./orders/Orders.ts"
-
-const milliseconds = (name: string, fallbackMs: number) =>
-  Config.duration(name).pipe(Config.withDefault(Duration.millis(fallbackMs)), Config.map(Duration.toMillis))
-
-const settings = Config.all({
-  requestTimeoutMs: milliseconds("KITE_REQUEST_TIMEOUT", KiteClient.defaults.requestTimeoutMs),
-  orderTimeoutMs: milliseconds("ORDER_ANSWER_TIMEOUT", OrderDecider.defaults.answerMsMax),
-  backoffMaxMs: milliseconds("KITE_RECONNECT_MAX", KiteSocket.defaults.backoffMaxMs),
-  livenessMs: milliseconds("KITE_LIVENESS", KiteSocket.defaults.livenessMs),
-  checkEveryMs: milliseconds("KITE_CHECK_EVERY", KitePool.defaults.checkEveryMs),
-  limits: connectionLimits
-})
 
 /** How often sessions are opened and closed as accounts change, and checked for a dead token or a new login. */
 const lookEvery = "1 second"
@@ -134,7 +120,7 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
   scoped: Effect.gen(function* () {
     const accounts = yield* Accounts
     const budgets = yield* Budgets
-    const { backoffMaxMs, livenessMs, checkEveryMs, limits, ...timeouts } = yield* settings
+    const { backoffMaxMs, livenessMs, checkEveryMs, limits, ...timeouts } = yield* brokerSettings
     const entries = yield* keepSessions(timeouts)
     const entryOf = (accountId: string) =>
       Either.fromNullable(entries.get(accountId), () => new UnknownAccount({ account: accountId, known: accounts.ids() }))
