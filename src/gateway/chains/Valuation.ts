@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import * as Money from "../../domain/Money.ts"
 import * as Freshness from "../../domain/market/Freshness.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Forward from "../../domain/options/Forward.ts"
@@ -50,6 +51,12 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
       const price = chains.price(instrument)
       if (price === undefined) return noQuote
       return { lastPrice: price.last_price, asOf: price.as_of, isStale: isOldPrice(instrument, price.as_of), row: undefined }
+    }
+
+    /** The last price, rupees; null before the first. */
+    const lastPrice = (instrument: Instrument.Instrument): Money.Decimal | null => {
+      const last = quote(instrument).lastPrice
+      return last === null ? null : Money.ofNumber(last)
     }
 
     const spot = (symbol: string): number | null => chains.state(symbol)?.spot ?? null
@@ -108,6 +115,19 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
       return head !== undefined && head.valued_at < head.as_of ? Date.parse(head.valued_at) : nowMs
     }
 
-    return { quote, spot, basePrice, forward, iv, atmIv, optionPrice, futurePrice, settings, valuedMs, nowMs: clock.unsafeNow } as const
+    return {
+      quote,
+      lastPrice,
+      spot,
+      basePrice,
+      forward,
+      iv,
+      atmIv,
+      optionPrice,
+      futurePrice,
+      settings,
+      valuedMs,
+      nowMs: clock.unsafeNow
+    } as const
   })
 }) {}

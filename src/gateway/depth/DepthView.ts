@@ -23,7 +23,7 @@ export const of = (instrument: Instrument.Instrument, book: Book | undefined, si
   const places = Money.placesOf(scale)
   const price = (int: number | null): number | null => (int === null ? null : int / scale)
   const mean = (int: number | null): number | null => (int === null ? null : Rounding.round(int / scale, places + meanPlaces))
-  const ratio = (value: number | null): number | null => (value === null ? null : Rounding.round(value, ratioPlaces))
+  const ratio = (value: number | null): number | null => Rounding.round(value, ratioPlaces)
   const levels = (side: ReadonlyArray<DepthMath.Cumulative>) => side.map((level) => ({ ...level, price: level.price / scale }))
 
   const packet = book?.packet

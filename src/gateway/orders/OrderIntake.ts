@@ -3,7 +3,7 @@ import type { NewOrder, NewPlace } from "../../contract/orders/NewOrder.ts"
 import type { User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
-import * as Money from "../../domain/Money.ts"
+import type * as Money from "../../domain/Money.ts"
 import * as Exposure from "../../domain/orders/Exposure.ts"
 import type { GttRequest } from "../../domain/orders/GttRequest.ts"
 import * as Iceberg from "../../domain/orders/Iceberg.ts"
@@ -98,8 +98,7 @@ const makeGate = Effect.gen(function* () {
 
   const lastPriceOf = (request: OrderRequest.OrderRequest): Money.Decimal | null => {
     const instrument = instrumentOf(request)
-    const last = instrument === undefined ? null : valuation.quote(instrument).lastPrice
-    return last === null ? null : Money.ofNumber(last)
+    return instrument === undefined ? null : valuation.lastPrice(instrument)
   }
 
   /** The executor compares the strategy's loss with its limit right before it sends. */
