@@ -53,12 +53,6 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
       return { lastPrice: price.last_price, asOf: price.as_of, isStale: isOldPrice(instrument, price.as_of), row: undefined }
     }
 
-    /** The last price, rupees; null before the first. */
-    const lastPrice = (instrument: Instrument.Instrument): Money.Decimal | null => {
-      const last = quote(instrument).lastPrice
-      return last === null ? null : Money.ofNumber(last)
-    }
-
     const spot = (symbol: string): number | null => chains.state(symbol)?.spot ?? null
 
     /** The spot. Without a spot (commodities), the nearest published forward, otherwise the nearest future's price. */
@@ -115,19 +109,12 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
       return head !== undefined && head.valued_at < head.as_of ? Date.parse(head.valued_at) : nowMs
     }
 
-    return {
-      quote,
-      lastPrice,
-      spot,
-      basePrice,
-      forward,
-      iv,
-      atmIv,
-      optionPrice,
-      futurePrice,
-      settings,
-      valuedMs,
-      nowMs: clock.unsafeNow
-    } as const
+    return { quote, spot, basePrice, forward, iv, atmIv, optionPrice, futurePrice, settings, valuedMs, nowMs: clock.unsafeNow } as const
   })
 }) {}
+
+/** The last price as a decimal number of rupees; null before the first. */
+export const lastPrice = (valuation: Valuation, instrument: Instrument.Instrument): Money.Decimal | null => {
+  const last = valuation.quote(instrument).lastPrice
+  return last === null ? null : Money.ofNumber(last)
+}

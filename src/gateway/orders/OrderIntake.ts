@@ -22,7 +22,7 @@ import { StrategyRepo } from "../../store/strategies/StrategyRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as Subjects from "../../streams/Subjects.ts"
-import { Valuation } from "../chains/Valuation.ts"
+import { lastPrice, Valuation } from "../chains/Valuation.ts"
 import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
@@ -98,7 +98,7 @@ const makeGate = Effect.gen(function* () {
 
   const lastPriceOf = (request: OrderRequest.OrderRequest): Money.Decimal | null => {
     const instrument = instrumentOf(request)
-    return instrument === undefined ? null : valuation.lastPrice(instrument)
+    return instrument === undefined ? null : lastPrice(valuation, instrument)
   }
 
   /** The executor compares the strategy's loss with its limit right before it sends. */
