@@ -1,4 +1,5 @@
 import { Layer } from "effect"
+import { instrumentsPerAccount } from "./broker/BrokerSettings.ts"
 import { AccountRepo } from "./store/accounts/AccountRepo.ts"
 import { BookingRepo } from "./store/accounts/BookingRepo.ts"
 import { LoginRepo } from "./store/accounts/LoginRepo.ts"
@@ -27,6 +28,7 @@ import { SettlementRepo } from "./store/settlements/SettlementRepo.ts"
 import { CandleRepo } from "./store/strategies/CandleRepo.ts"
 import { FillRepo } from "./store/strategies/FillRepo.ts"
 import { StrategyRepo } from "./store/strategies/StrategyRepo.ts"
+import { AccountCapacity } from "./store/subscriptions/AccountCapacity.ts"
 import { SubscriptionRepo } from "./store/subscriptions/SubscriptionRepo.ts"
 import { WindowRepo } from "./store/subscriptions/WindowRepo.ts"
 
@@ -64,5 +66,6 @@ export const layer = PaperLedgers.Default.pipe(
       ApiKeyRepo.Default
     )
   ),
-  Layer.provideMerge(InstrumentRepo.Default)
+  Layer.provideMerge(InstrumentRepo.Default),
+  Layer.provide(Layer.effect(AccountCapacity, instrumentsPerAccount))
 )

@@ -8,10 +8,12 @@ import { ConfigProvider, Effect, Layer, Logger, LogLevel, Redacted } from "effec
 import { SignJWT } from "jose"
 import { type ConnectionOptions, connect, type NatsConnection } from "nats"
 import type * as BackendsModule from "../../scripts/lib/backends.mjs"
+import { instrumentsPerAccount } from "../../src/broker/BrokerSettings.ts"
 import * as Money from "../../src/domain/Money.ts"
 import { Migrated } from "../../src/store/Migrations.ts"
 import { PostgresLive } from "../../src/store/Postgres.ts"
 import { StrategyRepo } from "../../src/store/strategies/StrategyRepo.ts"
+import { AccountCapacity } from "../../src/store/subscriptions/AccountCapacity.ts"
 import { SubscriptionRepo } from "../../src/store/subscriptions/SubscriptionRepo.ts"
 import { JetStream } from "../../src/streams/JetStream.ts"
 import * as Streams from "../../src/streams/Streams.ts"
@@ -40,6 +42,7 @@ const prepareStore = (ground: Ground.Ground, name: string, universe: Universe.Un
   url.pathname = `/${name}`
   const config = ConfigProvider.fromMap(new Map([["DATABASE_URL", url.href]]))
   const store = Layer.mergeAll(SubscriptionRepo.Default, StrategyRepo.Default).pipe(
+    Layer.provide(Layer.effect(AccountCapacity, instrumentsPerAccount)),
     Layer.provide(Migrated),
     Layer.provideMerge(PostgresLive)
   )

@@ -9,7 +9,7 @@ const allowed = {
   domain: ["domain"],
   metrics: ["metrics"],
   loop: ["loop"],
-  settings: ["domain"],
+  settings: ["domain", "settings"],
   contract: ["domain", "contract"],
   streams: ["domain", "metrics", "loop", "streams"],
   store: ["domain", "metrics", "loop", "store"],

@@ -158,6 +158,7 @@ export class Accounts extends Effect.Service<Accounts>()("broker/Accounts", {
       look,
       all,
       ids,
+      knows: (id: string): boolean => inForce.byId.has(id),
       /** The accounts that can stream, because they have or had a session. If none can, all of them: they stream once somebody signs in. */
       streaming: (): ReadonlyArray<AccountId> => {
         const able = all().filter(({ login }) => !Login.$is("Absent")(login))

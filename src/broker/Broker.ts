@@ -1,42 +1,18 @@
-import { Config, Context, Data, Deferred, Duration, Effect, Either, ExecutionStrategy, Exit, Option, Redacted, Scope } from "effect"
-import * as ConnectionPool from "../domain/accounts/ConnectionPool.ts"
-import * as OrderDecider from "../domain/orders/OrderDecider.ts"
+import { Context, Data, Deferred, Effect, Either, ExecutionStrategy, Exit, Option, Redacted, Scope } from "effect"
 import { type Account, Login } from "./Account.ts"
 import * as AccountReads from "./AccountReads.ts"
 import { Accounts } from "./Accounts.ts"
 import { AutomaticLogins } from "./AutomaticLogins.ts"
+import { brokerSettings } from "./BrokerSettings.ts"
 import { Budgets } from "./Budgets.ts"
 import * as KiteClient from "./KiteClient.ts"
 import { UnknownAccount } from "./KiteError.ts"
 import * as KitePool from "./KitePool.ts"
 import * as KiteRest from "./KiteRest.ts"
 import * as KiteSession from "./KiteSession.ts"
-import * as KiteSocket from "./KiteSocket.ts"
 import * as Metrics from "./Metrics.ts"
 import * as OrderSocket from "./orders/OrderSocket.ts"
 import * as Orders from "./orders/Orders.ts"
-
-const milliseconds = (name: string, fallbackMs: number) =>
-  Config.duration(name).pipe(Config.withDefault(Duration.millis(fallbackMs)), Config.map(Duration.toMillis))
-
-/** The default limit of instruments of one connection. Two connections of an account carry market data. */
-const marketTokensMax = 1_500
-
-const settings = Config.all({
-  requestTimeoutMs: milliseconds("KITE_REQUEST_TIMEOUT", KiteClient.defaults.requestTimeoutMs),
-  orderTimeoutMs: milliseconds("ORDER_ANSWER_TIMEOUT", OrderDecider.defaults.answerMsMax),
-  backoffMaxMs: milliseconds("KITE_RECONNECT_MAX", KiteSocket.defaults.backoffMaxMs),
-  livenessMs: milliseconds("KITE_LIVENESS", KiteSocket.defaults.livenessMs),
-  checkEveryMs: milliseconds("KITE_CHECK_EVERY", KitePool.defaults.checkEveryMs),
-  tokensMax: Config.integer("KITE_CONNECTION_INSTRUMENTS").pipe(
-    Config.validate({
-      message: `must be 1 to ${ConnectionPool.brokerTokensMax}: Kite takes no more on one connection`,
-      validation: (value) => value >= 1 && value <= ConnectionPool.brokerTokensMax
-    }),
-    // After the check: behind a default its error no longer names the setting.
-    Config.withDefault(marketTokensMax)
-  )
-})
 
 /** How often sessions are opened and closed as accounts change, and checked for a dead token or a new login. */
 const lookEvery = "1 second"
@@ -144,7 +120,7 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
   scoped: Effect.gen(function* () {
     const accounts = yield* Accounts
     const budgets = yield* Budgets
-    const { backoffMaxMs, livenessMs, checkEveryMs, tokensMax, ...timeouts } = yield* settings
+    const { backoffMaxMs, livenessMs, checkEveryMs, limits, ...timeouts } = yield* brokerSettings
     const entries = yield* keepSessions(timeouts)
     const entryOf = (accountId: string) =>
       Either.fromNullable(entries.get(accountId), () => new UnknownAccount({ account: accountId, known: accounts.ids() }))
@@ -165,7 +141,7 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
       /** Whether the broker refuses requests of the account with 429 for now. */
       isLimited: (accountId: string): boolean => budgets.limitedForMs(accountId) > 0,
       /** How many instruments one connection of an account may carry, and how many connections carry market data. */
-      connectionLimits: { connectionsMax: ConnectionPool.marketConnectionsMax, tokensMax },
+      connectionLimits: limits,
       /**
        * Asks one account after the other until one answers. Accounts that the broker limits are asked after the others, and those that need
        * a login last. Fails with the failure of the account that was asked last.
@@ -190,7 +166,7 @@ export class Broker extends Effect.Service<Broker>()("broker/Broker", {
             account: accountId,
             address: session.socketAddress,
             settings: { backoffMaxMs, livenessMs },
-            limits: { checkEveryMs, tokensMax, connectionsMax: ConnectionPool.marketConnectionsMax }
+            limits: { ...limits, checkEveryMs }
           })
         )
     } as const

@@ -1,7 +1,8 @@
-import { Config, Effect, Option, type Scope } from "effect"
+import { Effect, Option, type Scope } from "effect"
 import { type KV, StorageType } from "nats"
 import { JetStream, type Message, NatsError } from "./JetStream.ts"
 import * as OrderedRead from "./OrderedRead.ts"
+import { natsReplicas } from "./Replicas.ts"
 
 /** A change that a watcher sees: the newest value of a key, or none when the key was removed. Revision 0: the whole bucket was deleted. */
 export interface Change {
@@ -46,7 +47,7 @@ export const bind = (bucket: string): Effect.Effect<KV, NatsError, JetStream> =>
   Effect.gen(function* () {
     const { js } = yield* JetStream
     const failed = (cause: unknown) => new NatsError({ op: `open (bucket ${bucket})`, cause })
-    const replicas = yield* Config.integer("NATS_REPLICAS").pipe(Config.withDefault(1), Effect.mapError(failed))
+    const replicas = yield* Effect.mapError(natsReplicas, failed)
     return yield* Effect.tryPromise({
       try: () => js.views.kv(bucket, { history: 1, storage: StorageType.File, allow_direct: false, replicas }),
       catch: failed

@@ -1,6 +1,7 @@
 import { Config, Data, Duration, Effect, Option, Schema } from "effect"
 import { connect, type JetStreamClient, type KV, type NatsConnection, StorageType } from "nats"
 import { connectFailed, isConflict, NatsError, signIn } from "./JetStream.ts"
+import { natsReplicas } from "./Replicas.ts"
 
 /** The KV bucket through which the processes of a cluster find each other. */
 export const bucket = "cluster"
@@ -30,7 +31,6 @@ export const ttlMs = Config.duration("PLACEMENT_TTL").pipe(
   Config.map(Duration.toMillis),
   Config.validate({ message: `PLACEMENT_TTL must be ${ttlMsMin / 1_000} seconds or more`, validation: (ms) => ms >= ttlMsMin })
 )
-const replicas = Config.integer("NATS_REPLICAS").pipe(Config.withDefault(1))
 
 /** Time limit of the requests that open the bucket. */
 export const openTimeoutMs = 5_000
@@ -43,7 +43,7 @@ export const attempt = <A>(op: string, run: () => Promise<A>) =>
  */
 export const open = (js: JetStreamClient) =>
   Effect.gen(function* () {
-    const options = { ttl: yield* ttlMs, replicas: yield* replicas }
+    const options = { ttl: yield* ttlMs, replicas: yield* natsReplicas }
     // Reads go to the leader: a replica that lags must not answer.
     return yield* attempt("open", () => js.views.kv(bucket, { ...options, history: 1, storage: StorageType.File, allow_direct: false }))
   })

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util"
 import { Config, Data, Effect, Layer } from "effect"
 import { DiscardPolicy, type JetStreamManager, RetentionPolicy, StorageType, StoreCompression, type StreamConfig } from "nats"
 import { apiErrorOf, JetStream, NatsError } from "./JetStream.ts"
+import { natsReplicas } from "./Replicas.ts"
 import * as ServerErrors from "./ServerErrors.ts"
 
 /** A stream exists with settings that an update cannot turn into ours. */
@@ -174,7 +175,7 @@ export const configured = Effect.map(
   Config.all({
     bytesMax: Config.integer("MD_FRAMES_BYTES_MAX").pipe(Config.withDefault(4_096 * MB)),
     hoursMax: Config.integer("MD_FRAMES_HOURS_MAX").pipe(Config.withDefault(72)),
-    replicas: Config.integer("NATS_REPLICAS").pipe(Config.withDefault(1))
+    replicas: natsReplicas
   }),
   specs
 )

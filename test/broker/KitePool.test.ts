@@ -32,7 +32,7 @@ const open = ({ account, url = "", address = addressOf(url), limits = {}, settin
     KitePool.make({
       account,
       address,
-      limits,
+      limits: { tokensMax: 1_000, ...limits },
       settings,
       dueSinceMs: () => 0,
       steady: () => [],

@@ -83,6 +83,7 @@ const accountsOf = (owners: ReadonlyArray<string>) =>
     Accounts.make({
       look: Effect.void,
       all: () => (owners.length === 0 ? [] : accountIds.map((accountId) => ({ accountId, owners }) as never)),
+      knows: (id) => accountIds.includes(id),
       ids: () => accountIds as never,
       streaming: () => accountIds as never,
       byId: () => Option.none() as never,

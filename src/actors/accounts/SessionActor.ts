@@ -14,7 +14,7 @@ import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as OutboxRelay from "../orders/OutboxRelay.ts"
-import { Leases, Replaced } from "../runtime/Leases.ts"
+import { Leases, stillHeld } from "../runtime/Leases.ts"
 import * as LoginExchange from "./LoginExchange.ts"
 
 export const kind = "sessions"
@@ -110,21 +110,21 @@ export const make = Effect.gen(function* () {
   const farewell = yield* makeFarewell
   const context = yield* Effect.context<Accounts | Broker | JetStream | LoginRepo | MarketClock>()
   const each = (what: string, work: Effect.Effect<void, { readonly message: string }>) =>
-    Effect.catchAll(work, ({ message }) => Effect.logWarning(`${what} not now, trying again`, message))
+    Effect.catchAll(work, ({ message }) => Effect.logWarning(`not yet done: ${what}; trying again`, message))
 
   return Effect.gen(function* () {
     const lease = yield* leases.of(key)
-    const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
+    const stillOurs = stillHeld(lease, key)
     const exchange = yield* LoginExchange.make
     const next = yield* pokes
     const refused = yield* refusals
     const look = Effect.gen(function* () {
       yield* stillOurs
       yield* accounts.look
-      yield* each("logins exchanged", exchange)
-      yield* each("sessions announced", announce(refused))
-      yield* each("secrets sealed", reseal)
-      yield* each("events of removed accounts published", farewell)
+      yield* each("exchange the tokens of new logins", exchange)
+      yield* each("announce sessions", announce(refused))
+      yield* each("seal secrets with the newest key", reseal)
+      yield* each("publish the events of removed accounts", farewell)
       yield* next
     })
     return yield* Effect.forever(look)

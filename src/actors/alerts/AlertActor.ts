@@ -71,6 +71,116 @@ const alertsOf = (input: Input, repo: AlertRepo, jetStream: JetStream, registry:
   return { begin, load, hasNewList }
 }
 
+type Item = Message | OrderedRead.Gap
+
+interface Setup {
+  readonly input: Input
+  readonly repo: AlertRepo
+  readonly jetStream: JetStream
+  readonly refuse: ReturnType<typeof DeadLetters.send>
+  readonly alerts: ReturnType<typeof alertsOf>
+}
+
+/** One run of an input: its alerts, and the place in the stream where it continues. */
+interface Run extends Setup {
+  readonly watching: Watching
+  readonly admit: (message: Message) => Admission.Verdict
+  readonly place: Effect.Effect.Success<Setup["alerts"]["begin"]>
+}
+
+/** The changes that messages cause. A message that cannot be read becomes a dead letter. */
+const decide = ({ input, refuse, watching }: Run, messages: ReadonlyArray<Message>) =>
+  Effect.gen(function* () {
+    const steps: Array<Step> = []
+    for (const message of messages) {
+      const taken = watching.take(message, input)
+      if (Either.isLeft(taken)) yield* refuse(kind, message, taken.left)
+      else steps.push(...taken.right)
+    }
+    return steps
+  })
+
+/** The messages to decide. A message of a replaced process becomes a dead letter. */
+const admitted = ({ admit, input, place, refuse, watching }: Run, items: ReadonlyArray<Item>) =>
+  Effect.gen(function* () {
+    const { stream } = readings[input]
+    const messages: Array<Message> = []
+    for (const item of items) {
+      if (item._tag === "Gap") {
+        if (item.recreated) return yield* new StreamMadeAgain({ stream })
+        yield* Effect.logWarning("alerts miss messages that the stream dropped").pipe(Effect.annotateLogs({ stream, ...item }))
+      } else if (watching.isWanted(item.subject)) {
+        const verdict = admit(item)
+        if (item.seq <= place.seq) continue
+        if (verdict === true) messages.push(item)
+        else if (verdict !== false) yield* refuse(kind, item, verdict)
+      }
+    }
+    return messages
+  })
+
+/** Decides messages, and saves the changed alerts, their events and the place in the stream. */
+const makeWork = (run: Run) =>
+  Effect.map(SteadyTime.nowMs, (startedMs) => {
+    const { alerts, input, place, repo, watching } = run
+    let savedAtMs = startedMs
+    return (items: ReadonlyArray<Item>) =>
+      Effect.gen(function* () {
+        const messages = yield* admitted(run, items)
+        const seq = items.reduce((most, item) => Math.max(most, item._tag === "Gap" ? item.to : item.seq), place.seq)
+        const steps = yield* decide(run, messages)
+        const nowMs = yield* SteadyTime.nowMs
+        if (steps.length === 0 && nowMs - savedAtMs < saveEveryMs) return
+        savedAtMs = nowMs
+        let isSaved = yield* repo.step(steps, { input, epoch: place.epoch, seq })
+        // It is not saved if a user changed an alert meanwhile. Then these messages are decided again with the present alerts.
+        while (!isSaved) {
+          yield* alerts.load(watching, place.epoch)
+          isSaved = yield* repo.step(yield* decide(run, messages), { input, epoch: place.epoch, seq })
+        }
+      })
+  })
+
+/**
+ * Reads the stream of a run. While there is no alert, nothing is read and the place does not advance, perhaps for days. So the read begins
+ * shortly before the first message that an alert needs.
+ */
+const open = ({ input, place, watching }: Run, filters: ReadonlyArray<string>) =>
+  Effect.suspend(() => {
+    const seq = Math.max(place.readFrom, watching.fromSeq - lookBackMax)
+    return OrderedRead.make({ stream: readings[input].stream, filters, start: { _tag: "After", seq } })
+  })
+
+/** Decides alerts until other subjects have to be read, or a new list of instruments comes. Without alerts it reads nothing. */
+const runInput = (setup: Setup, news: Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const { alerts, input } = setup
+    const reading = readings[input]
+    const place = yield* alerts.begin
+    const watching = new Watching()
+    const run: Run = { ...setup, watching, admit: Admission.make(reading), place }
+    yield* alerts.load(watching, place.epoch)
+    const filters = reading.filters(watching.subjects)
+    const work = yield* makeWork(run)
+    const alone = (yield* Effect.makeSemaphore(1)).withPermits(1)
+
+    /** False, with nothing done, if there is a new list. The next run reads these messages again. */
+    const workUnlessNew = (items: ReadonlyArray<Item>) =>
+      Effect.suspend(() => (alerts.hasNewList() ? Effect.succeed(false) : Effect.as(work(items), true)))
+    const isReadWhole = Effect.sync(() => reading.filters(watching.subjects).join(" ") === filters.join(" "))
+    const follow = Effect.flatMap(open(run, filters), ({ takeAll }) =>
+      Effect.repeat(
+        Effect.flatMap(takeAll, (items) => alone(workUnlessNew(items))),
+        { while: (isDone) => isDone }
+      )
+    )
+    const reload = Effect.repeat(
+      Effect.zipRight(Effect.timeoutOption(news, loadEvery), alone(Effect.zipRight(alerts.load(watching, place.epoch), isReadWhole))),
+      { while: (isWhole) => isWhole }
+    )
+    return yield* Effect.raceFirst(watching.size === 0 ? Effect.never : follow, reload)
+  }).pipe(Effect.scoped, Effect.provideService(JetStream, setup.jetStream))
+
 /**
  * Decides the alerts of one input from the messages of its stream, each in the stream's order. The changed alerts, their events and the
  * place in the stream are saved in one transaction. So alerts also fire for messages that were published while no actor ran, and do not
@@ -82,100 +192,9 @@ const makeInput = (input: Input) =>
     const repo = yield* AlertRepo
     const jetStream = yield* JetStream
     const registry = yield* InstrumentRegistry
-    const refuse = DeadLetters.send(jetStream)
-    const reading = readings[input]
-    const { stream } = reading
-    const { begin, hasNewList, load } = alertsOf(input, repo, jetStream, registry)
-
-    /** The changes that messages cause. A message that cannot be read becomes a dead letter. */
-    const decide = (watching: Watching, messages: ReadonlyArray<Message>) =>
-      Effect.gen(function* () {
-        const steps: Array<Step> = []
-        for (const message of messages) {
-          const taken = watching.take(message, input)
-          if (Either.isLeft(taken)) yield* refuse(kind, message, taken.left)
-          else steps.push(...taken.right)
-        }
-        return steps
-      })
-    /** The messages to decide. A message of a replaced process becomes a dead letter. */
-    const admitted = (
-      admit: (message: Message) => Admission.Verdict,
-      watching: Watching,
-      afterSeq: number,
-      items: ReadonlyArray<Message | OrderedRead.Gap>
-    ) =>
-      Effect.gen(function* () {
-        const messages: Array<Message> = []
-        for (const item of items) {
-          if (item._tag === "Gap") {
-            if (item.recreated) return yield* new StreamMadeAgain({ stream })
-            yield* Effect.logWarning("alerts miss messages that the stream dropped").pipe(Effect.annotateLogs({ stream, ...item }))
-          } else if (watching.isWanted(item.subject)) {
-            const verdict = admit(item)
-            if (item.seq <= afterSeq) continue
-            if (verdict === true) messages.push(item)
-            else if (verdict !== false) yield* refuse(kind, item, verdict)
-          }
-        }
-        return messages
-      })
-
-    /** Decides alerts until other subjects have to be read, or a new list of instruments comes. Without alerts it reads nothing. */
-    const run = (news: Effect.Effect<void>) =>
-      Effect.gen(function* () {
-        const place = yield* begin
-        const watching = new Watching()
-        const admit = Admission.make(reading)
-        const alone = yield* Effect.makeSemaphore(1)
-        yield* load(watching, place.epoch)
-        const filters = reading.filters(watching.subjects)
-        let savedAtMs = yield* SteadyTime.nowMs
-
-        const work = (items: ReadonlyArray<Message | OrderedRead.Gap>) =>
-          Effect.gen(function* () {
-            const messages = yield* admitted(admit, watching, place.seq, items)
-            const seq = items.reduce((most, item) => Math.max(most, item._tag === "Gap" ? item.to : item.seq), place.seq)
-            const steps = yield* decide(watching, messages)
-            const nowMs = yield* SteadyTime.nowMs
-            if (steps.length === 0 && nowMs - savedAtMs < saveEveryMs) return
-            savedAtMs = nowMs
-            let isSaved = yield* repo.step(steps, { input, epoch: place.epoch, seq })
-            // It is not saved if a user changed an alert meanwhile. Then these messages are decided again with the present alerts.
-            while (!isSaved) {
-              yield* load(watching, place.epoch)
-              isSaved = yield* repo.step(yield* decide(watching, messages), { input, epoch: place.epoch, seq })
-            }
-          })
-        const read = Effect.suspend(() => {
-          // While there is no alert, nothing is read and the place does not advance, perhaps for days. So the read begins shortly before
-          // the first message that an alert needs.
-          const seq = Math.max(place.readFrom, watching.fromSeq - lookBackMax)
-          return OrderedRead.make({ stream, filters, start: { _tag: "After", seq } })
-        })
-        /** False, with nothing done, if there is a new list. The next run reads these messages again. */
-        const workUnlessNew = (items: ReadonlyArray<Message | OrderedRead.Gap>) =>
-          Effect.suspend(() => (hasNewList() ? Effect.succeed(false) : Effect.as(work(items), true)))
-        const follow =
-          watching.size === 0
-            ? Effect.never
-            : Effect.flatMap(read, ({ takeAll }) =>
-                Effect.repeat(
-                  Effect.flatMap(takeAll, (items) => alone.withPermits(1)(workUnlessNew(items))),
-                  { while: (isDone) => isDone }
-                )
-              )
-        const isReadWhole = Effect.sync(() => reading.filters(watching.subjects).join(" ") === filters.join(" "))
-        const reload = Effect.repeat(
-          Effect.zipRight(
-            Effect.timeoutOption(news, loadEvery),
-            alone.withPermits(1)(Effect.zipRight(load(watching, place.epoch), isReadWhole))
-          ),
-          { while: (isWhole) => isWhole }
-        )
-        return yield* Effect.raceFirst(follow, reload)
-      }).pipe(Effect.scoped, Effect.provideService(JetStream, jetStream))
-    return (news: Effect.Effect<void>) => Effect.forever(run(news))
+    const alerts = alertsOf(input, repo, jetStream, registry)
+    const setup: Setup = { input, repo, jetStream, refuse: DeadLetters.send(jetStream), alerts }
+    return (news: Effect.Effect<void>) => Effect.forever(runInput(setup, news))
   })
 
 /** Decides the alerts of all users. */

@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { AlertRepo } from "../../store/alerts/AlertRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import * as EventRelay from "../runtime/EventRelay.ts"
 import * as Metrics from "../runtime/Metrics.ts"
 
 export const kind = "alert-relay"
@@ -12,28 +13,22 @@ const lookEvery = "500 millis"
 export const daysKept = 90
 const expireEvery = "1 hour"
 
-/**
- * Publishes the events of alerts in their order, and deletes old ones. An event is marked as published after NATS has it, so a crash may
- * publish it twice. Within two minutes the server removes the duplicate by its message id. After that, readers recognise it by its
- * `event_id`.
- */
+/** Publishes the events of alerts in their order, and deletes old ones. */
 export const make = Effect.gen(function* () {
   const repo = yield* AlertRepo
   const jetStream = yield* JetStream
 
-  const relay = Effect.gen(function* () {
-    while (true) {
-      const events = yield* repo.unpublished(batchMax)
-      Metrics.alertEventsWaiting.unsafeUpdate(events.length, [])
-      if (events.length === 0) return
-      for (const { body, eventId } of events) {
-        const data = Subjects.AlertEvent.encode({ ...body, event_id: eventId })
-        yield* jetStream.publish(Subjects.AlertEvent.at({ owner: body.owner }), data, { msgId: `alert-event-${eventId}` })
-        Metrics.alertEvents(body.on.source)
-      }
-      yield* repo.published(events.map(({ eventId }) => eventId))
-    }
+  const batch = EventRelay.publishBatch({
+    waiting: repo.unpublished(batchMax),
+    found: (count) => Metrics.alertEventsWaiting.unsafeUpdate(count, []),
+    publish: ({ body, eventId }) => {
+      const data = Subjects.AlertEvent.encode({ ...body, event_id: eventId })
+      const publish = jetStream.publish(Subjects.AlertEvent.at({ owner: body.owner }), data, { msgId: `alert-event-${eventId}` })
+      return Effect.tap(publish, () => Effect.sync(() => Metrics.alertEvents(body.on.source)))
+    },
+    published: repo.published
   })
+  const relay = Effect.repeat(batch, { while: (count) => count > 0 })
   const tryLater = <E extends Error>(what: string) => Effect.catchAll((error: E) => Effect.logWarning(what, error.message))
   const publish = relay.pipe(tryLater("events of alerts not published yet"), Effect.zipRight(Effect.sleep(lookEvery)), Effect.forever)
   const expire = repo

@@ -16,7 +16,7 @@ import * as LiveMessages from "../../streams/reads/LiveMessages.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { simulatedMarket } from "../instruments/InstrumentLoader.ts"
-import { Leases, Replaced } from "../runtime/Leases.ts"
+import { Leases, stillHeld } from "../runtime/Leases.ts"
 import * as Definitions from "./Definitions.ts"
 import * as InstrumentPlaces from "./InstrumentPlaces.ts"
 import * as Plan from "./Plan.ts"
@@ -148,8 +148,7 @@ export const make = Effect.gen(function* () {
 
   return Effect.gen(function* () {
     const lease = yield* leases.of(key)
-    // After this process was frozen, another director may have written newer values than those that it read.
-    const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
+    const stillOurs = stillHeld(lease, key)
     const definitions = definitionsFrom(stillOurs)
     const roster = rosterFrom(stillOurs)
     const places = yield* placesFrom(stillOurs)
@@ -204,7 +203,7 @@ export const make = Effect.gen(function* () {
           yield* forget
           yield* Effect.logWarning("cannot apply the stored subscriptions and strategies, trying again", String(done.left))
         } else if (requestId !== "-")
-          yield* Effect.annotateLogs(Effect.logInfo("subscriptions and strategies are as they were asked for"), { request_id: requestId })
+          yield* Effect.annotateLogs(Effect.logInfo("stored subscriptions and strategies are applied"), { request_id: requestId })
         requestId = yield* nextChange
       }
     })

@@ -32,30 +32,63 @@ interface Readable<Row> {
   readonly rows: ReadonlyArray<Row>
 }
 
+/** How the writer is doing. It survives a restart of the writer. */
+interface Condition {
+  /** Why the newest attempt to save failed; null after a success. */
+  failure: string | null
+  /** The number of messages that waited at the newest check. */
+  waiting: number
+}
+type Report = (state: WriterStatus["state"], detail: string | null) => Effect.Effect<void, NatsError>
+
+/** Saves a batch at once. If Postgres rejects it for a value, bisects it until the bad message is found. */
+const makeSaveAll = <Row>({ name, save }: Setup<Row>, refuse: ReturnType<typeof DeadLetters.send>) => {
+  const saveAll = (batch: ReadonlyArray<Readable<Row>>): Effect.Effect<number, StoreError | NatsError> => {
+    const split = ({ constraint }: StoreInvalid | StoreConflict): Effect.Effect<number, StoreError | NatsError> => {
+      const [first, second] = batch
+      if (first === undefined) return Effect.succeed(0)
+      if (second === undefined) return Effect.as(refuse(name, first.message, `Postgres refuses it: ${constraint}`), 0)
+      const half = Math.ceil(batch.length / 2)
+      return Effect.zipWith(saveAll(batch.slice(0, half)), saveAll(batch.slice(half)), (a, b) => a + b)
+    }
+    return save(batch.flatMap(({ rows }) => rows)).pipe(Effect.catchTags({ StoreInvalid: split, StoreConflict: split }))
+  }
+  return saveAll
+}
+
+/** Each second: checks the consumer, restores it when its settings are not ours, and reports whether the writer is stuck. */
+const watchConsumer = (look: DurableRead.DurableRead["look"], condition: Condition, report: Report) =>
+  Effect.gen(function* () {
+    let floor = -1
+    let movedAtMs = yield* SteadyTime.nowMs
+    while (true) {
+      const now = yield* look
+      const nowMs = yield* SteadyTime.nowMs
+      if (now.floor !== floor || now.waiting === 0) movedAtMs = nowMs
+      floor = now.floor
+      const stillMs = nowMs - movedAtMs
+      condition.waiting = now.waiting
+      if (now.waiting === 0) condition.failure = null
+      yield* condition.failure !== null
+        ? report("failed", condition.failure)
+        : stillMs >= stalledAfterMs
+          ? report("stalled", `nothing saved for ${Math.round(stillMs / 1_000)} s`)
+          : report("writing", null)
+      yield* Effect.sleep(lookEvery)
+    }
+  })
+
 /**
  * Writes the rows of a stream to Postgres. A durable consumer remembers which messages are written. While Postgres is away, messages wait
  * in the stream. Saving must be idempotent, because a message may come twice.
  */
-export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved }: Setup<Row>) =>
+export const make = <Row>(setup: Setup<Row>) =>
   Effect.gen(function* () {
+    const { batchMax, filter, name, rowsOf, saved, stream } = setup
     const jetStream = yield* JetStream
     const refuse = DeadLetters.send(jetStream)
-    /** Why the newest attempt to save failed; null after a success. It survives a restart of the writer. */
-    let failure: string | null = null
-    /** The number of messages that waited at the newest check. */
-    let waiting = 0
-
-    /** Saves a batch at once. If Postgres rejects it for a value, bisects it until the bad message is found. */
-    const saveAll = (batch: ReadonlyArray<Readable<Row>>): Effect.Effect<number, StoreError | NatsError> => {
-      const split = ({ constraint }: StoreInvalid | StoreConflict): Effect.Effect<number, StoreError | NatsError> => {
-        const [first, second] = batch
-        if (first === undefined) return Effect.succeed(0)
-        if (second === undefined) return Effect.as(refuse(name, first.message, `Postgres refuses it: ${constraint}`), 0)
-        const half = Math.ceil(batch.length / 2)
-        return Effect.zipWith(saveAll(batch.slice(0, half)), saveAll(batch.slice(half)), (a, b) => a + b)
-      }
-      return save(batch.flatMap(({ rows }) => rows)).pipe(Effect.catchTags({ StoreInvalid: split, StoreConflict: split }))
-    }
+    const saveAll = makeSaveAll(setup, refuse)
+    const condition: Condition = { failure: null, waiting: 0 }
 
     /** The rows of a message that this writer may save. */
     const savable = (guard: OutputGuard, message: DurableRead.Delivered) =>
@@ -73,51 +106,27 @@ export const make = <Row>({ name, stream, filter, batchMax, rowsOf, save, saved 
           else if (rows.right.length > 0) batch.push({ message, rows: rows.right })
         }
         if (batch.length > 0) saved(yield* saveAll(batch))
-        failure = null
+        condition.failure = null
         // Do not wait for the server here: a message whose acknowledgement is lost comes again.
         for (const message of messages) message.ack()
       }).pipe(Effect.onError(() => Effect.forEach(messages, ({ nak }) => Effect.ignore(Effect.try(nak)), { discard: true })))
 
-    const report = (state: WriterStatus["state"], waiting: number, detail: string | null) =>
+    const report: Report = (state, detail) =>
       Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
         jetStream.notify(
           Subjects.Writer.at({ writer: name }),
-          Subjects.Writer.encode({ v: 1, as_of: IndiaTime.isoTime(nowMs), name, state, detail, waiting })
+          Subjects.Writer.encode({ v: 1, as_of: IndiaTime.isoTime(nowMs), name, state, detail, waiting: condition.waiting })
         )
       )
-    /**
-     * Each second: checks the consumer, restores it when its settings are not ours, and reports on `sys.writer` whether the writer is
-     * stuck.
-     */
-    const watch = (look: DurableRead.DurableRead["look"]) =>
-      Effect.gen(function* () {
-        let floor = -1
-        let movedAtMs = yield* SteadyTime.nowMs
-        while (true) {
-          const now = yield* look
-          const nowMs = yield* SteadyTime.nowMs
-          if (now.floor !== floor || now.waiting === 0) movedAtMs = nowMs
-          floor = now.floor
-          const stillMs = nowMs - movedAtMs
-          waiting = now.waiting
-          if (waiting === 0) failure = null
-          yield* failure !== null
-            ? report("failed", now.waiting, failure)
-            : stillMs >= stalledAfterMs
-              ? report("stalled", now.waiting, `nothing saved for ${Math.round(stillMs / 1_000)} s`)
-              : report("writing", now.waiting, null)
-          yield* Effect.sleep(lookEvery)
-        }
-      })
 
     return Effect.gen(function* () {
       const { next, look } = yield* DurableRead.make({ name, stream, filter, batchMax }).pipe(Effect.provideService(JetStream, jetStream))
       const writeAll = Effect.forever(Effect.flatMap(next, write(new OutputGuard())))
-      return yield* Effect.raceFirst(writeAll, watch(look))
+      return yield* Effect.raceFirst(writeAll, watchConsumer(look, condition, report))
     }).pipe(
       Effect.tapError((error) => {
-        failure = error.message
-        return Effect.ignore(report("failed", waiting, failure))
+        condition.failure = error.message
+        return Effect.ignore(report("failed", error.message))
       })
     )
   })

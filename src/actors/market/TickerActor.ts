@@ -15,7 +15,7 @@ import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import { HealthReport } from "../placement/HealthReport.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
-import { Leases, Replaced } from "../runtime/Leases.ts"
+import { Leases, stillHeld } from "../runtime/Leases.ts"
 import * as Metrics from "../runtime/Metrics.ts"
 import * as TickerSession from "./TickerSession.ts"
 
@@ -107,7 +107,7 @@ const statusOf = (
           return publish
         }),
       // A lease that has ended never becomes valid again. Without this failure the actor would stay silent for ever.
-      keepPublishing: Effect.suspend(() => (session.lease.isHeld() ? publish : new Replaced({ key: key(session.account) }))).pipe(
+      keepPublishing: Effect.zipRight(stillHeld(session.lease, key(session.account)), publish).pipe(
         Effect.delay(statusEveryMs),
         Effect.forever
       )

@@ -1,6 +1,5 @@
 import { Clock, Effect } from "effect"
 import { isOpen, type Order } from "../../broker/orders/Orders.ts"
-import * as Money from "../../domain/Money.ts"
 import * as Compensation from "../../domain/orders/Compensation.ts"
 import type { OrderRequest } from "../../domain/orders/OrderRequest.ts"
 import { CompensationRepo, type StoredCompensation } from "../../store/orders/CompensationRepo.ts"
@@ -22,27 +21,10 @@ const giveUpMs = 2 * deadlineMs
 type What = "cancel" | "close"
 type Stored = OrderRepo.StoredTask
 
-/** A closing order is sent at the market, within the protection that the broker chooses. */
-const automaticProtection = new Money.Decimal(-1)
-
-const requestOf = (what: What, leg: Stored, filled: number | null): OrderRequest | undefined => {
-  const { request, task } = leg
+const requestOf = (what: What, { request, task }: Stored, filled: number | null): OrderRequest | undefined => {
   if (request.kind !== "place" || task.orderId === null) return undefined
-  const { exchange, product, tradingsymbol, transaction_type, variety } = request
-  if (what === "cancel") return { kind: "cancel", variety, order_id: task.orderId }
-  if (filled === null) return undefined
-  return {
-    kind: "place",
-    variety: "regular",
-    exchange,
-    tradingsymbol,
-    transaction_type: Compensation.opposite(transaction_type),
-    quantity: filled,
-    product,
-    order_type: "MARKET",
-    validity: "DAY",
-    market_protection: automaticProtection
-  }
+  if (what === "cancel") return { kind: "cancel", variety: request.variety, order_id: task.orderId }
+  return filled === null ? undefined : OwnTask.closing(request, Compensation.opposite(request.transaction_type), filled)
 }
 
 /** The task that undoes a leg. It belongs to the leg's owner and strategy. Its key follows from the leg, so that it is made only once. */

@@ -27,7 +27,7 @@ import { MarketClock } from "../../streams/MarketClock.ts"
 import * as Subject from "../../streams/Subject.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as DeadLetters from "../runtime/DeadLetters.ts"
-import { Leases, Replaced } from "../runtime/Leases.ts"
+import { Leases, stillHeld } from "../runtime/Leases.ts"
 import * as AccountKeeper from "./AccountKeeper.ts"
 import * as AccountQuestions from "./AccountQuestions.ts"
 import * as BookReading from "./BookReading.ts"
@@ -199,7 +199,7 @@ export const make = Effect.gen(function* () {
       const keeper = yield* AccountKeeper.make(desks.live)
       const booking = yield* FillBooking.make(desks.live)
       const { begin, beginAll } = yield* running(desks)
-      const stillOurs = Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key: key(account) })))
+      const stillOurs = stillHeld(lease, key(account))
       const beginAgain = Effect.zipRight(
         beginAll,
         Effect.suspend(() => report("ready", waitOf(desks.live)))

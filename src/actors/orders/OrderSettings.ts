@@ -1,23 +1,21 @@
-import { Config, Duration } from "effect"
+import { Config } from "effect"
+import { milliseconds, orderAnswerMsMax } from "../../broker/BrokerSettings.ts"
 import * as Breaker from "../../domain/orders/Breaker.ts"
 import * as OrderDecider from "../../domain/orders/OrderDecider.ts"
-
-const milliseconds = (name: string, fallbackMs: number) =>
-  Config.duration(name).pipe(Config.withDefault(Duration.millis(fallbackMs)), Config.map(Duration.toMillis))
 
 export interface OrderSettings {
   readonly policy: OrderDecider.Policy
   readonly breakerLimits: Breaker.Limits
 }
 
-const { answerMsMax, horizonMs, readEveryMs, sendDelayMaxMs } = OrderDecider.defaults
+const { horizonMs, readEveryMs, sendDelayMaxMs } = OrderDecider.defaults
 
 /**
  * Times of the order protocol. A horizon that is shorter than a send and its answer may take could let an order be sent twice, so it is
  * refused.
  */
 export const orderSettings: Config.Config<OrderSettings> = Config.all({
-  answerMsMax: milliseconds("ORDER_ANSWER_TIMEOUT", answerMsMax),
+  answerMsMax: orderAnswerMsMax,
   horizonMs: milliseconds("ORDER_HORIZON", horizonMs),
   readEveryMs: milliseconds("ORDER_BOOK_EVERY", readEveryMs),
   sendDelayMaxMs: milliseconds("ORDER_SEND_DELAY_MAX", sendDelayMaxMs),

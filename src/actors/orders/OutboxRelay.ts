@@ -4,6 +4,7 @@ import type * as OrderMessage from "../../domain/orders/OrderMessage.ts"
 import { Outbox } from "../../store/orders/Outbox.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
+import * as EventRelay from "../runtime/EventRelay.ts"
 import * as Metrics from "./Metrics.ts"
 
 const batchMax = 100
@@ -36,26 +37,22 @@ const messageOf = ({ accountId, body, createdAt, eventId, kind, taskId }: Outbox
 export const once = Effect.gen(function* () {
   const outbox = yield* Outbox
   const jetStream = yield* JetStream
-  return (account: string) =>
-    Effect.gen(function* () {
-      while (true) {
-        const events = yield* outbox.waiting(account, batchMax)
-        Metrics.outboxWaiting.set(account, events.length)
-        if (events.length === 0) return
-        for (const event of events) {
-          const [subject, data] = messageOf(event)
-          yield* jetStream.publish(subject, data, { msgId: `order-event-${event.eventId}` })
-        }
-        yield* outbox.published(events.map(({ eventId }) => eventId))
-        if (events.length < batchMax) return
-      }
+  return (account: string) => {
+    const batch = EventRelay.publishBatch({
+      waiting: outbox.waiting(account, batchMax),
+      found: (count) => Metrics.outboxWaiting.set(account, count),
+      publish: (event) => {
+        const [subject, data] = messageOf(event)
+        return jetStream.publish(subject, data, { msgId: `order-event-${event.eventId}` })
+      },
+      published: outbox.published
     })
+    // Most looks find a few events. Only a full batch is worth another question to Postgres.
+    return Effect.asVoid(Effect.repeat(batch, { while: (count) => count === batchMax }))
+  }
 })
 
-/**
- * Publishes an account's events in their order. An event is removed from the outbox after NATS has it, so a crash may publish it twice.
- * Within two minutes the server removes the duplicate by its message id. After that, readers recognise it by its `event_id`.
- */
+/** Publishes an account's events in their order, and removes them from the outbox. */
 export const make = (account: string) =>
   Effect.gen(function* () {
     const relay = (yield* once)(account)

@@ -1,5 +1,6 @@
+import * as Money from "../../domain/Money.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
-import type { OrderRequest } from "../../domain/orders/OrderRequest.ts"
+import type { OrderRequest, Place } from "../../domain/orders/OrderRequest.ts"
 import * as TaskNames from "../../store/orders/TaskNames.ts"
 import type { NewTask } from "../../store/orders/TaskWrites.ts"
 
@@ -39,3 +40,24 @@ export const make = (origin: Origin, key: string, request: OrderRequest, deadlin
     undoes
   }
 }
+
+/** A closing order is sent at the market, within the protection that the broker chooses. */
+const automaticProtection = new Money.Decimal(-1)
+
+/** The request for the order that closes a quantity of an instrument and product. */
+export const closing = (
+  { exchange, product, tradingsymbol }: Pick<Place, "exchange" | "product" | "tradingsymbol">,
+  side: Place["transaction_type"],
+  quantity: number
+): Place => ({
+  kind: "place",
+  variety: "regular",
+  exchange,
+  tradingsymbol,
+  transaction_type: side,
+  quantity,
+  product,
+  order_type: "MARKET",
+  validity: "DAY",
+  market_protection: automaticProtection
+})

@@ -1,8 +1,8 @@
 import { Effect, FiberMap, Option, Schedule } from "effect"
-import * as Frame from "../../domain/market/Frame.ts"
+import * as Books from "../../domain/market/depth/Books.ts"
 import * as FrameGuard from "../../domain/market/FrameGuard.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
-import * as FrameHeader from "../../domain/record/FrameHeader.ts"
+import type * as FrameHeader from "../../domain/record/FrameHeader.ts"
 import type * as RecordInput from "../../domain/record/RecordInput.ts"
 import { FrameFeed, type Item } from "../../streams/FrameFeed.ts"
 import { JetStream } from "../../streams/JetStream.ts"
@@ -11,36 +11,25 @@ import * as Record from "../../streams/Record.ts"
 import * as Subjects from "../../streams/Subjects.ts"
 import * as RecordPlace from "../runtime/RecordPlace.ts"
 
-/** The newest packet with market depth of an instrument, and the message of the record that brought it. */
-export interface Book {
-  readonly packet: Frame.FullFields
-  readonly receivedMs: number
-  readonly seq: number
-  /** When the stream of `seq` was created. */
+/** An order book, and when the stream of its `seq` was created. */
+export interface Book extends Books.Book {
   readonly createdMs: number
 }
 
-interface Kept {
-  readonly bytes: Uint8Array<ArrayBuffer>
-  receivedMs: number
-  seq: number
-}
-
-/** The newest packets of one underlying's instruments. */
+/** The books of one underlying's instruments. */
 interface Followed {
-  readonly kept: Map<number, Kept>
+  readonly books: Books.Books
   readonly caughtUp: Effect.Latch
   createdMs: number
 }
 
-/** The most instruments of one underlying whose packets are kept, 200 bytes each. No exchange lists as many. */
-const keptMax = 20_000
+/** The most instruments of one underlying whose books are kept. No exchange lists as many. */
+const booksMax = 20_000
 const againEvery = "1 second"
-const columns = Frame.makeColumns(1)
 
-const bookOf = ({ createdMs }: Followed, { bytes, receivedMs, seq }: Kept): Book => {
-  Frame.decode(Frame.frameOf([bytes]), columns)
-  return { packet: Frame.rowOf(columns, 0), receivedMs, seq, createdMs }
+const find = ({ books, createdMs }: Followed, token: number, sinceMs: number): Book | undefined => {
+  const book = books.find(token, sinceMs)
+  return book === undefined ? undefined : { ...book, createdMs }
 }
 
 export interface Wishes {
@@ -60,24 +49,11 @@ export const make = ({ onBook, trusts, wants }: Wishes) =>
     const all = new Map<string, Followed>()
     const keyOf = ({ exchange, name }: Instrument.Underlying) => Instrument.symbolKey(exchange, name)
 
-    /** Folds the packets of a frame or keyframe. A packet received before the one that is kept is skipped. */
     const fold = (to: Followed, { bytes, header, seq }: RecordInput.Frame | RecordInput.Keyframe): void => {
       if (!trusts(header)) return
-      let row = 0
-      Frame.forEachPacket(bytes, (offset, kind) => {
-        const receivedMs = FrameHeader.receivedAtMs(header, row++)
-        if (!Frame.hasDepth(kind)) return
-        const token = Frame.tokenAt(bytes, offset)
-        let kept = to.kept.get(token)
-        if (kept === undefined) {
-          if (to.kept.size >= keptMax) return
-          kept = { bytes: new Uint8Array(Frame.Kind.full), receivedMs, seq }
-          to.kept.set(token, kept)
-        } else if (receivedMs < kept.receivedMs) return
-        kept.bytes.set(bytes.subarray(offset, offset + Frame.Kind.full))
-        kept.receivedMs = receivedMs
-        kept.seq = seq
-        if (wants(token)) onBook(token, bookOf(to, kept))
+      to.books.apply(header, bytes, seq, (token) => {
+        const book = wants(token) ? find(to, token, 0) : undefined
+        if (book !== undefined) onBook(token, book)
       })
     }
 
@@ -121,7 +97,7 @@ export const make = ({ onBook, trusts, wants }: Wishes) =>
         const key = keyOf(underlying)
         const known = all.get(key)
         if (known !== undefined) return known
-        const to: Followed = { kept: new Map(), caughtUp: yield* Effect.makeLatch(), createdMs: 0 }
+        const to: Followed = { books: new Books.Books(booksMax), caughtUp: yield* Effect.makeLatch(), createdMs: 0 }
         all.set(key, to)
         const again = read(to, underlying).pipe(
           Effect.catchAllCause((cause) => Effect.logWarning("the books of paper orders are not read, trying again", cause)),
@@ -139,8 +115,7 @@ export const make = ({ onBook, trusts, wants }: Wishes) =>
       /** Undefined before the first packet with depth, and for one received before `sinceMs`. */
       find: (underlying: Instrument.Underlying, token: number, sinceMs: number): Book | undefined => {
         const followed = all.get(keyOf(underlying))
-        const kept = followed?.kept.get(token)
-        return followed === undefined || kept === undefined || kept.receivedMs < sinceMs ? undefined : bookOf(followed, kept)
+        return followed === undefined ? undefined : find(followed, token, sinceMs)
       }
     } as const
   })

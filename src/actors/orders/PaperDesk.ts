@@ -113,8 +113,6 @@ const placing = (account: string, lease: Lease, orders: Orders, { shortage }: Pa
     const registry = yield* InstrumentRegistry
     const marketClock = yield* MarketClock
     const { add, bookOf, books, byId, groundAt, inTurn, mustLoad } = orders
-    const hasDerivatives = ({ exchange, tradingsymbol }: Instrument.Instrument) =>
-      registry.ofUnderlying(exchange, tradingsymbol).some(({ expiry }) => expiry !== null)
 
     const placeAt = (instrument: Instrument.Instrument, { maySend, request, strategyId, tag }: Wanted) =>
       Effect.gen(function* () {
@@ -123,7 +121,7 @@ const placing = (account: string, lease: Lease, orders: Orders, { shortage }: Pa
         if (book === undefined) return declined("no_book", `no order book of ${name} is streamed: subscribe to it in mode full`)
         if (byId.size >= workingMax) return declined("too_many_orders", `${byId.size} paper orders work, the most are ${workingMax}`)
         const ground = { ...groundAt(marketClock.unsafeNow()), lastPrice: book.packet.lastPrice }
-        const terms = { tag, strategyId, hasDerivatives: hasDerivatives(instrument), request, instrument }
+        const terms = { tag, strategyId, hasDerivatives: registry.hasDerivatives(instrument), request, instrument }
         const placed = PaperOrder.place(terms, ground)
         if (Either.isLeft(placed)) return declined(placed.left.type, placed.left.message)
         const short = yield* shortage(placed.right)

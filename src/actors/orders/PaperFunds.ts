@@ -19,20 +19,9 @@ export const make = (account: string, { bookOf, books, byId }: Pick<PaperMatchin
     const ledgers = yield* PaperLedgers
     const marketClock = yield* MarketClock
     const rules = yield* RuleBook
-    const today = () => IndiaTime.istDate(marketClock.unsafeNow())
-    const mark = (instrument: Instrument.Instrument) => {
-      const packet = bookOf(instrument)?.packet
-      return packet === undefined ? null : { last: packet.lastPrice, close: packet.close }
-    }
-    const lastPrice = (instrument: Instrument.Instrument) => mark(instrument)?.last ?? 0
+    const mark = (instrument: Instrument.Instrument) => PaperLedger.markOf(bookOf(instrument)?.packet)
 
-    const now = Effect.suspend(() => {
-      const on = today()
-      return Effect.map(ledgers.of(account, rules.current(), on), ({ ledger, settlement }) => ({
-        ledger,
-        at: { today: on, prices: { mark, settlement } }
-      }))
-    })
+    const now = Effect.suspend(() => ledgers.of(account, rules.current(), IndiaTime.istDate(marketClock.unsafeNow()), mark))
     /** Waits for the newest packets of the open positions among some lines. */
     const priced = (lines: ReadonlyArray<PaperLedger.Line>) =>
       Effect.forEach(
@@ -51,8 +40,7 @@ export const make = (account: string, { bookOf, books, byId }: Pick<PaperMatchin
         yield* priced(PaperLedger.lines(ledger, at.today).filter(({ instrument }) => instrument.instrumentType === "FUT"))
         // The rates are known here, because without them an order has no fill.
         const { cash } = Either.getOrThrowWith(PaperLedger.funds(ledger, ledgers.openingCash, at), (unknown) => unknown)
-        const totalOf = (orders: ReadonlyArray<PaperOrder.PaperOrder>) =>
-          PaperMargin.blocked(orders, { rules: rules.current(), today: at.today, lastPrice }).total
+        const totalOf = (orders: ReadonlyArray<PaperOrder.PaperOrder>) => PaperMargin.blocked(orders, rules.current(), at).total
         // The other orders are used in their saved state, because the ledger does not have the later fills yet.
         const others = [...byId.values()].flatMap(({ stored: { paper } }) => (paper.orderId === wanted.orderId ? [] : [paper]))
         const required = totalOf([wanted])

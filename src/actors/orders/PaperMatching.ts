@@ -1,11 +1,11 @@
 import { Effect, Either } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
+import * as Books from "../../domain/market/depth/Books.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
 import type { FrameHeader } from "../../domain/record/FrameHeader.ts"
-import { RuleBook } from "../../settings/RuleBook.ts"
-import { sessionRules } from "../../settings/SessionRules.ts"
+import { marketGround } from "../../settings/SessionRules.ts"
 import type { NewTrade, Place, StoredPaper } from "../../store/orders/PaperRepo.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as Metrics from "./Metrics.ts"
@@ -26,18 +26,12 @@ export const make = (account: string) =>
   Effect.gen(function* () {
     const accounts = yield* Accounts
     const marketClock = yield* MarketClock
-    const rules = yield* RuleBook
-    const inSession = yield* sessionRules
+    const groundAt = yield* marketGround
     const byId = new Map<string, Held>()
     const byToken = new Map<number, Set<Held>>()
     const dirty = new Set<Held>()
     const news = yield* Effect.makeLatch(false)
 
-    const groundAt = (atMs: number) => ({
-      rules: rules.current(),
-      atMs,
-      neverCloses: inSession(rules.current()).rules === undefined
-    })
     const touch = (held: Held): void => {
       dirty.add(held)
       news.unsafeOpen()
@@ -67,11 +61,10 @@ export const make = (account: string) =>
       },
       trusts
     })
-    /** The token of an expired contract may belong to another contract on a later day. */
     const bookOf = (instrument: Instrument.Instrument): PaperBooks.Book | undefined => {
       const underlying = Instrument.underlyingOf(instrument)
-      const today = IndiaTime.startOfDayMs(marketClock.unsafeNow())
-      return underlying === null ? undefined : books.find(underlying, instrument.token, instrument.expiry === null ? 0 : today)
+      const today = IndiaTime.istDate(marketClock.unsafeNow())
+      return underlying === null ? undefined : books.find(underlying, instrument.token, Books.sinceMs(instrument, today))
     }
     const matchNow = (held: Held): void => {
       const book = bookOf(held.paper.instrument)

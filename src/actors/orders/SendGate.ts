@@ -1,14 +1,11 @@
 import { Clock, Effect, Either, Option } from "effect"
 import { isOpen } from "../../broker/orders/Orders.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
-import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as Exposure from "../../domain/orders/Exposure.ts"
-import * as Gate from "../../domain/orders/Gate.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as OrderRequest from "../../domain/orders/OrderRequest.ts"
 import * as TaskGate from "../../domain/orders/TaskGate.ts"
-import { RuleBook } from "../../settings/RuleBook.ts"
-import { sessionRules } from "../../settings/SessionRules.ts"
+import { marketGround } from "../../settings/SessionRules.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
@@ -46,29 +43,48 @@ const exposures = (orders: Venue, underway: Effect.Effect<ReadonlyArray<Exposure
     return Exposure.sum([...(yield* orders.held), ...open, ...unseen])
   })
 
+/** The profit in the strategy's newest mark. Null if it is unknown; the gate then refuses an order whose check needs it. */
+const profitOf = (jetStream: JetStream, owner: string, strategyId: number) =>
+  Effect.map(
+    Effect.orElseSucceed(jetStream.last(Subjects.Mark.stream, Subjects.Mark.at({ owner, strategy: String(strategyId) })), Option.none),
+    (found) =>
+      Option.flatMap(found, ({ data, subject }) => Either.getRight(Subjects.Mark.read(subject, data))).pipe(
+        Option.match({ onNone: () => null, onSome: ({ total_pnl }) => total_pnl })
+      )
+  )
+
+/** Answers what the rules of a task's strategy need to know. They do not apply to orders with which a stop closes a position. */
+const makeStrategyOf = Effect.gen(function* () {
+  const registry = yield* InstrumentRegistry
+  const strategyLimits = yield* StrategyLimitRepo
+  const jetStream = yield* JetStream
+  const strategyIdOf = ({ accountId, request, strategyId }: OrderRepo.StoredTask) =>
+    request.kind === "modify" ? strategyLimits.strategyOfOrder(accountId, request.order_id) : Effect.succeed(strategyId)
+
+  return (stored: OrderRepo.StoredTask) =>
+    Effect.gen(function* () {
+      if (TaskNames.isOfStop(stored.idempotencyKey)) return null
+      const strategyId = yield* strategyIdOf(stored)
+      if (strategyId === null) return null
+      const instrument = OrderRequest.instrumentOf(stored.request) ?? { exchange: "", tradingsymbol: "" }
+      const nowMs = yield* Clock.currentTimeMillis
+      const candidate = { strategyId, instrument, taskId: stored.taskId, dayStartMs: IndiaTime.startOfDayMs(nowMs) }
+      const known = yield* strategyLimits.known(candidate)
+      if (known === undefined) return null
+      const otherLots = Exposure.otherLots(known.held, instrument, registry.lotOf)
+      return { ...known, otherLots, profit: known.limits.maxLoss === null ? null : yield* profitOf(jetStream, known.owner, strategyId) }
+    })
+})
+
 /** Checks a task by all rules right before it is sent, because a stop or a limit may be newer than its acceptance. */
 export const make = (orders: Venue, mode: Mode) =>
   Effect.gen(function* () {
     const registry = yield* InstrumentRegistry
     const accounts = yield* OrderAccounts
     const repo = yield* OrderRepo
-    const strategyLimits = yield* StrategyLimitRepo
-    const jetStream = yield* JetStream
     const marketClock = yield* MarketClock
-    const rules = yield* RuleBook
-    const inSession = yield* sessionRules
-
-    const instrumentOf = ({ request }: OrderRepo.StoredTask) => {
-      const named = OrderRequest.instrumentOf(request)
-      return named === null ? undefined : registry.bySymbol(named.exchange, named.tradingsymbol)
-    }
-    /** The lot size; null for a share, and for a contract that is no longer listed. */
-    const lotOf = ({ exchange, tradingsymbol }: Pick<Exposure.Held, "exchange" | "tradingsymbol">) => {
-      const found = registry.bySymbol(exchange, tradingsymbol)
-      return found !== undefined && Gate.isContract(found) ? found.lotSize : null
-    }
-    const hasDerivatives = (instrument: Instrument.Instrument | undefined) =>
-      instrument !== undefined && registry.ofUnderlying(instrument.exchange, instrument.tradingsymbol).some(({ expiry }) => expiry !== null)
+    const groundAt = yield* marketGround
+    const strategyOf = yield* makeStrategyOf
 
     const ahead = ({ accountId, basketId, idempotencyKey, request, taskId, termsHash }: OrderRepo.StoredTask) =>
       Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
@@ -77,73 +93,39 @@ export const make = (orders: Venue, mode: Mode) =>
         const madeBy = TaskNames.stopOf(idempotencyKey)
         return repo.ahead({ accountId, mode, kind, termsHash, modifiedId, madeBy, taskId, basketId, ...withDay(nowMs) })
       })
-
     const underway = ({ accountId, taskId }: OrderRepo.StoredTask) =>
       Effect.flatMap(Clock.currentTimeMillis, (nowMs) => repo.underway({ accountId, mode, taskId, ...withDay(nowMs) }))
 
-    /** The profit in the strategy's newest mark. Null if it is unknown; the gate then refuses an order whose check needs it. */
-    const profitOf = (owner: string, strategyId: number) =>
-      Effect.map(
-        Effect.orElseSucceed(jetStream.last(Subjects.Mark.stream, Subjects.Mark.at({ owner, strategy: String(strategyId) })), Option.none),
-        (found) =>
-          Option.flatMap(found, ({ data, subject }) => Either.getRight(Subjects.Mark.read(subject, data))).pipe(
-            Option.match({ onNone: () => null, onSome: ({ total_pnl }) => total_pnl })
-          )
-      )
-    const strategyIdOf = ({ accountId, request, strategyId }: OrderRepo.StoredTask) =>
-      request.kind === "modify" ? strategyLimits.strategyOfOrder(accountId, request.order_id) : Effect.succeed(strategyId)
-    /** The strategy's rules do not apply to orders with which a stop closes a position. */
-    const strategyOf = (stored: OrderRepo.StoredTask) =>
-      Effect.gen(function* () {
-        if (TaskNames.isOfStop(stored.idempotencyKey)) return null
-        const strategyId = yield* strategyIdOf(stored)
-        if (strategyId === null) return null
-        const instrument = OrderRequest.instrumentOf(stored.request) ?? { exchange: "", tradingsymbol: "" }
-        const nowMs = yield* Clock.currentTimeMillis
-        const candidate = { strategyId, instrument, taskId: stored.taskId, dayStartMs: IndiaTime.startOfDayMs(nowMs) }
-        const known = yield* strategyLimits.known(candidate)
-        if (known === undefined) return null
-        const otherLots = Exposure.otherLots(known.held, instrument, lotOf)
-        return { ...known, otherLots, profit: known.limits.maxLoss === null ? null : yield* profitOf(known.owner, strategyId) }
-      })
-
     return (stored: OrderRepo.StoredTask): Effect.Effect<Answer, StoreUnavailable> =>
       Effect.gen(function* () {
-        const { isReleased, isSuperseded, isTwin, limits, lossStop, modifications, sameTermsAtMs, sent, stopped } = yield* ahead(stored)
-        const instrument = instrumentOf(stored)
+        const found = yield* ahead(stored)
+        const { limits, lossStop } = found
+        const named = OrderRequest.instrumentOf(stored.request)
+        const instrument = named === null ? undefined : registry.bySymbol(named.exchange, named.tradingsymbol)
         const needsProfit = limits.maxDailyLoss !== null
         // An order that only reduces a position is allowed despite a loss or a stop.
         const isLimited = limits.maxPositionLots !== null || limits.maxTotalLots !== null || needsProfit || lossStop !== null
         const held =
           isLimited && instrument !== undefined ? yield* Effect.orElseSucceed(exposures(orders, underway(stored)), () => null) : null
         const strategy = yield* strategyOf(stored)
-        const facts: TaskGate.Facts = {
-          rules: rules.current(),
-          atMs: marketClock.unsafeNow(),
-          neverCloses: inSession(rules.current()).rules === undefined,
-          instrument,
-          hasDerivatives: hasDerivatives(instrument),
+        const hasDerivatives = instrument !== undefined && registry.hasDerivatives(instrument)
+        const market: TaskGate.Market = { ...groundAt(marketClock.unsafeNow()), instrument, hasDerivatives }
+        const facts = TaskGate.factsOf(market, found, {
           lastPrice: stored.referencePrice,
           limits,
           lossStop,
           // A figure that the broker does not give counts as unknown, and the gate then refuses the order.
           dayProfit: needsProfit ? yield* Effect.orElseSucceed(orders.dayProfit, () => null) : null,
           exposure: held === null || instrument === undefined ? null : Exposure.of(held, instrument),
-          otherLots: held === null || instrument === undefined ? null : Exposure.otherLots(held, instrument, lotOf),
-          // The rows' ages are by the database's clock. The gate's time is market time, so the age is subtracted from it.
-          sameTermsAtMs: sameTermsAtMs === null ? null : marketClock.unsafeNow() - (stored.createdAt.getTime() - sameTermsAtMs),
-          // SendBudget waits for the limits of a second and a minute, so the gate gets 0 for both and checks only the day's limit.
-          sent: { second: 0, minute: 0, day: sent.day },
-          modifications,
-          isSuperseded,
-          isTwin,
+          otherLots: held === null || instrument === undefined ? null : Exposure.otherLots(held, instrument, registry.lotOf),
+          sameTermsAtMs: TaskGate.sameTermsAtMs(found.sameTermsAtMs, stored.createdAt.getTime(), marketClock.unsafeNow()),
           closes: stored.undoes !== null || TaskNames.isOfStop(stored.idempotencyKey),
-          isReleased,
+          isReleased: found.isReleased,
           isOfAccountStop: TaskNames.isOfAccountStop(stored.idempotencyKey),
           strategy,
           // The stop is read again after the other questions, so that the check can miss a new stop only during one question.
-          stopped: isLimited || strategy !== null ? ((yield* accounts.stopOf(stored.accountId))?.reason ?? null) : stopped
-        }
-        return { refusals: TaskGate.refusals(stored.request, facts), sent }
+          stopped: isLimited || strategy !== null ? ((yield* accounts.stopOf(stored.accountId))?.reason ?? null) : found.stopped
+        })
+        return { refusals: TaskGate.refusals(stored.request, facts), sent: found.sent }
       })
   })

@@ -1,4 +1,4 @@
-import { Context, Data, type Effect } from "effect"
+import { Context, Data, Effect } from "effect"
 
 /** The right of one process to run an actor. */
 export interface Lease {
@@ -21,6 +21,13 @@ export class Replaced extends Data.TaggedError("Replaced")<{ readonly key: strin
     return `the lease for ${this.key} has ended`
   }
 }
+
+/**
+ * Fails once the lease has ended. After this process was frozen, another one may have written newer values than those that this one read,
+ * so an actor asks before it writes.
+ */
+export const stillHeld = (lease: Lease, key: string): Effect.Effect<void, Replaced> =>
+  Effect.suspend(() => (lease.isHeld() ? Effect.void : new Replaced({ key })))
 
 /** Gives an actor its lease: the proof that this process owns it. */
 export class Leases extends Context.Tag("actors/runtime/Leases")<

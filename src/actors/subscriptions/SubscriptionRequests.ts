@@ -1,15 +1,13 @@
-import { Data, Effect, Either, Match, Option } from "effect"
+import { Data, Effect, Match, Option } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { isIdentity } from "../../domain/Ids.ts"
-import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
-import type { Refusal, Save } from "../../store/subscriptions/SubscriptionPlaces.ts"
+import { InstrumentRegistry, instrumentsAway } from "../../store/instruments/InstrumentRegistry.ts"
+import * as SubscriptionBatch from "../../store/subscriptions/SubscriptionBatch.ts"
+import type { Refusal } from "../../store/subscriptions/SubscriptionPlaces.ts"
 import { SubscriptionRepo } from "../../store/subscriptions/SubscriptionRepo.ts"
 import * as Asks from "../../streams/Asks.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as Subjects from "../../streams/Subjects.ts"
-
-type Wanted = Asks.SubscriptionsQuestion["subscribe"][number]
-type Refused = Asks.SubscriptionsAnswer["refused"][number]
 
 /** Why a whole question is not answered. The service gets the text. */
 class Unanswered extends Data.TaggedError("Unanswered")<{ readonly detail: string }> {
@@ -26,43 +24,11 @@ const refusedText = Match.typeTags<Refusal>()({
 
 /** Changes subscriptions for a service, with the same rules as for users. */
 const makeChange = Effect.gen(function* () {
-  const accounts = yield* Accounts
+  const saveAll = yield* SubscriptionBatch.make(yield* Accounts)
   const registry = yield* InstrumentRegistry
   const subscriptions = yield* SubscriptionRepo
 
-  /** Why an instrument cannot be subscribed; undefined if it can. */
-  const refusal = (wanted: Wanted): string | undefined => {
-    if (registry.byToken(wanted.instrument_token) === undefined) return "Instrument not found"
-    const isKnown = wanted.account_id === undefined || accounts.ids().some((id) => id === wanted.account_id)
-    return isKnown ? undefined : "account_id: no such account"
-  }
-  const saveOf = (owner: string, { account_id, instrument_token, requested_mode }: Wanted): ReadonlyArray<Save> => {
-    const instrument = registry.byToken(instrument_token)
-    if (instrument === undefined) return []
-    const { segment, token, tradingsymbol } = instrument
-    const account = account_id === undefined ? {} : { accountId: account_id }
-    return [{ instrumentToken: token, tradingsymbol, segment, requestedMode: requested_mode, createdBy: owner, ...account }]
-  }
-
-  const subscribe = (owner: string, wanted: ReadonlyArray<Wanted>, refused: Array<Refused>) =>
-    Effect.gen(function* () {
-      const saves = wanted.flatMap((one) => {
-        const message = refusal(one)
-        if (message === undefined) return saveOf(owner, one)
-        refused.push({ instrument_token: one.instrument_token, message })
-        return []
-      })
-      const saved = saves.length === 0 ? [] : yield* subscriptions.saveAll(saves, accounts.streaming())
-      for (const [at, one] of saved.entries()) {
-        if (Either.isRight(one)) continue
-        refused.push({ instrument_token: saves[at]?.instrumentToken ?? 0, message: refusedText(one.left) })
-      }
-      const done = saved.filter(Either.isRight)
-      const created = done.filter(({ right }) => right.created).length
-      return { created, updated: done.length - created }
-    })
-
-  const unsubscribe = (owner: string, tokens: ReadonlyArray<number>, refused: Array<Refused>) =>
+  const unsubscribe = (owner: string, tokens: ReadonlyArray<number>, refused: Array<SubscriptionBatch.Refused>) =>
     Effect.gen(function* () {
       const rows = new Map((yield* subscriptions.byTokens(tokens.filter(isIdentity))).map((row) => [row.instrumentToken, row]))
       let ended = 0
@@ -82,10 +48,9 @@ const makeChange = Effect.gen(function* () {
 
   return (question: Asks.SubscriptionsQuestion): Effect.Effect<Asks.SubscriptionsAnswer, Unanswered> =>
     Effect.gen(function* () {
-      if (registry.current() === undefined) return yield* new Unanswered({ detail: "Instruments unavailable: none are loaded yet" })
+      if (registry.current() === undefined) return yield* new Unanswered({ detail: instrumentsAway })
       const owner = `service:${question.service}`
-      const refused: Array<Refused> = []
-      const saved = yield* subscribe(owner, question.subscribe, refused)
+      const { refused, ...saved } = yield* saveAll({ createdBy: owner, isAdmin: false, refusedText }, question.subscribe)
       const ended = yield* unsubscribe(owner, question.unsubscribe, refused)
       yield* Effect.logInfo("a service changed subscriptions").pipe(
         Effect.annotateLogs({ service: question.service, ...saved, ended, refused: refused.length })

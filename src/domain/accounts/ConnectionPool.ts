@@ -11,7 +11,8 @@ export const brokerTokensMax = 3_000
 export const connectionsMax = 3
 /** The third connection of an account carries the messages about its orders. */
 export const marketConnectionsMax = connectionsMax - 1
-export const defaultTokensMax = 1_000
+/** The limit of instruments of one connection, unless the operator sets another. */
+export const defaultTokensMax = 1_500
 
 /** An open connection without market data for this long is mute while its instruments trade. */
 export const muteAfterMs = 60_000

@@ -11,7 +11,8 @@ export const toUnits = (x: number, places: number): number => {
 /** An integer number of 10^-places as a JSON number; null for NaN. One division of exact numbers, so its shortest text is the decimal. */
 export const fromUnits = (units: number, places: number): number | null => (Number.isNaN(units) ? null : units / (power[places] ?? 1))
 
-export const round = (x: number, places: number): number | null => fromUnits(toUnits(x, places), places)
+/** Rounded to decimal places; null for NaN and for no value. */
+export const round = (x: number | null, places: number): number | null => (x === null ? null : fromUnits(toUnits(x, places), places))
 
 /**
  * Decimal places of published values. theta is per calendar day, vega per volatility point and rho per rate point. Four places also

@@ -52,13 +52,11 @@ export interface Policy {
 /** The task that has to be made. Its key follows from the leg, so that it is made once. */
 export type Step = Omit<Leg, "taskId"> & { readonly make: "cancel" | "close" | null }
 
-const textOf = (error: Task.Failure | null): string => (error === null ? "without a reason" : `${error.type}: ${error.message}`)
-
 const stepOfCancel = (policy: Policy, { cancel, nowMs, failedAtMs, readAtMs }: Facts): Pick<Step, "state" | "message" | "make"> => {
   if (cancel === null) return { state: "cancelling", message: null, make: "cancel" }
   const isRefused = Task.hasEnded(cancel) && cancel.status !== "COMPLETED"
   if (isRefused && readAtMs > cancel.changedAtMs + policy.horizonMs)
-    return { state: "failed", message: `its order is open and was not cancelled: ${textOf(cancel.error)}`, make: null }
+    return { state: "failed", message: `its order is open and was not cancelled: ${Task.failureText(cancel.error)}`, make: null }
   return nowMs - failedAtMs > policy.giveUpMs
     ? { state: "failed", message: "its order is still open: cancel it at the broker", make: null }
     : { state: "cancelling", message: null, make: null }
@@ -71,7 +69,8 @@ const stepOfClose = (
   { failedAtMs, nowMs }: Facts
 ): Pick<Step, "state" | "message"> => {
   if (status === "UNKNOWN") return { state: "unknown", message: "nobody knows whether the order that closes it was placed" }
-  if (status === "DEAD_LETTER" || status === "CANCELLED") return { state: "failed", message: `${filled} were not closed: ${textOf(error)}` }
+  if (status === "DEAD_LETTER" || status === "CANCELLED")
+    return { state: "failed", message: `${filled} were not closed: ${Task.failureText(error)}` }
   if (status === "COMPLETED" && order !== null && !order.isOpen)
     return order.filled === filled
       ? { state: "undone", message: `${filled} were closed` }

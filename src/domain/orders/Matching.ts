@@ -1,5 +1,5 @@
 import { hasTrigger, isPriced, type OrderType } from "../accounts/OrderAttributes.ts"
-import type { Book, Level } from "../market/Depth.ts"
+import type { Book, Level } from "../market/depth/Depth.ts"
 
 /** An order at its exchange. Prices are integers in the instrument's price units. The simulator and paper accounts match the same way. */
 export interface Order {

@@ -77,9 +77,15 @@ export interface Ledger extends Totals {
   readonly newestTradeId: number
 }
 
+/** The newest price and the previous close. */
+export interface Mark {
+  readonly last: number
+  readonly close: number
+}
+
 /** Prices in the instrument's units; null if unknown. */
 export interface Prices {
-  readonly mark: (instrument: Trade["instrument"]) => { readonly last: number; readonly close: number } | null
+  readonly mark: (instrument: Trade["instrument"]) => Mark | null
   /** The final price of an expired contract. */
   readonly settlement: (instrument: Trade["instrument"]) => number | null
 }
@@ -98,6 +104,10 @@ export interface Funds {
   /** Opening cash and all of the above. */
   readonly cash: Money.Decimal
 }
+
+/** The mark by an instrument's newest packet; null without a packet. */
+export const markOf = (packet: { readonly lastPrice: number; readonly close: number } | undefined): Mark | null =>
+  packet === undefined ? null : { last: packet.lastPrice, close: packet.close }
 
 const keyOf = ({ instrument: { exchange, expiry, tradingsymbol }, product }: Trade): string =>
   `${exchange}:${tradingsymbol} ${expiry} ${product}`
@@ -259,7 +269,7 @@ const holdingOf = ({ instrument, position, product }: Line, { close, last, scale
   }
 }
 
-interface At {
+export interface At {
   readonly prices: Prices
   /** Today's Indian date. */
   readonly today: string

@@ -1,11 +1,11 @@
 import { Either } from "effect"
 import * as Margins from "../accounts/Margins.ts"
 import type * as Money from "../Money.ts"
-import type * as Instrument from "../market/Instrument.ts"
 import * as Day from "../rules/Day.ts"
 import type { RuleSet } from "../rules/RuleSet.ts"
 import * as Segments from "../rules/Segments.ts"
 import type * as OrderCharges from "./OrderCharges.ts"
+import type * as PaperLedger from "./PaperLedger.ts"
 import * as PaperOrder from "./PaperOrder.ts"
 
 /**
@@ -37,19 +37,15 @@ export const of = (
   )
 }
 
-export interface At {
-  readonly rules: Pick<RuleSet, "segments">
-  /** Today's Indian date. */
-  readonly today: string
-  /** The newest price in the instrument's units. */
-  readonly lastPrice: (instrument: Instrument.Instrument) => number
-}
-
 /** The amount that working orders block until they fill, each counted alone. An order whose margin only the broker knows blocks nothing. */
-export const blocked = (working: ReadonlyArray<PaperOrder.PaperOrder>, { lastPrice, rules, today }: At): Margins.Margin =>
+export const blocked = (
+  working: ReadonlyArray<PaperOrder.PaperOrder>,
+  rules: Pick<RuleSet, "segments">,
+  { prices, today }: PaperLedger.At
+): Margins.Margin =>
   Margins.sum(
     working.map((paper) => {
-      const rest = PaperOrder.restOf(paper, lastPrice(paper.instrument), today)
+      const rest = PaperOrder.restOf(paper, prices.mark(paper.instrument)?.last ?? 0, today)
       return Either.getOrElse(of(rules, rest), () => Margins.nothing)
     })
   )

@@ -156,8 +156,6 @@ export const agree = (rows: ReadonlyArray<Figures.Position>, orders: ReadonlyArr
   )
 }
 
-const textOf = (error: Task.Failure | null): string => (error === null ? "without a reason" : `${error.type}: ${error.message}`)
-
 /** The step that is needed before anything may be closed; null if closing may begin. */
 const before = (policy: Policy, { cancelling, isSettled, nowMs, orders, roundAtMs, scope, tasks, trades }: Facts): Step | null => {
   const withdraw = tasks.filter((it) => !it.closes && Task.isUnsent(it)).map((it) => it.taskId)
@@ -177,7 +175,8 @@ const before = (policy: Policy, { cancelling, isSettled, nowMs, orders, roundAtM
       nowMs - changedAtMs > policy.horizonMs &&
       others.some((it) => it.orderId === orderId)
   )
-  if (refused !== undefined) return step("incomplete", `order ${refused.orderId} is open and was not cancelled: ${textOf(refused.error)}`)
+  if (refused !== undefined)
+    return step("incomplete", `order ${refused.orderId} is open and was not cancelled: ${Task.failureText(refused.error)}`)
   const foreign = others.find(({ mayCancel }) => !mayCancel)
   if (foreign !== undefined) return step("incomplete", `order ${foreign.orderId} is open, which somebody placed elsewhere`)
   if (others.length > 0) return step("running", `orders of the ${scope} are being cancelled`)
@@ -209,7 +208,7 @@ export const stepOf = (policy: Policy, facts: Facts): Step => {
   }
   if (rounds === 0) return step("running", "positions are being closed", { close: positions })
   const failed = tasks.filter(({ closes, status }) => closes && status === "DEAD_LETTER").at(-1)
-  const why = failed === undefined ? "" : `: ${textOf(failed.error)}`
+  const why = failed === undefined ? "" : `: ${Task.failureText(failed.error)}`
   const left = positions.map(named).join(", ")
   if (rounds >= policy.roundsMax) return step("incomplete", `${left} not closed after ${rounds} rounds of orders${why}`)
   const waitMs = Math.min(policy.waitMs * 2 ** (rounds - 1), policy.waitMsMax)

@@ -39,6 +39,8 @@ export interface Failure {
   readonly message: string
 }
 
+export const failureText = (error: Failure | null): string => (error === null ? "without a reason" : `${error.type}: ${error.message}`)
+
 /**
  * A task as Postgres keeps it. A process saves it only if `revision` is the one it read and `epoch` is not above its own, in one statement;
  * it acts on the outputs of a decision only after that save.

@@ -44,6 +44,34 @@ export interface Facts {
   readonly strategy: StrategyLimits.Situation | null
 }
 
+/** The market at the time of a check, and the request's instrument in it. */
+export type Market = Pick<Facts, "rules" | "atMs" | "neverCloses" | "instrument" | "hasDerivatives">
+
+/** What the account's other requests say about a request. */
+export type Ahead = Pick<Facts, "modifications" | "isSuperseded" | "isTwin"> & { readonly sent: { readonly day: number } }
+
+/** The facts of one check. `own` has those that a check before acceptance and a check before sending find out in different ways. */
+export const factsOf = (
+  market: Market,
+  { isSuperseded, isTwin, modifications, sent }: Ahead,
+  own: Omit<Facts, keyof Market | keyof Ahead>
+): Facts => ({
+  ...market,
+  ...own,
+  // The executor waits for the limits of a second and a minute, so 0 counts for both. Only the day's limit refuses.
+  sent: { second: 0, minute: 0, day: sent.day },
+  modifications,
+  isSuperseded,
+  isTwin
+})
+
+/**
+ * When a request of the same terms was made, in market time. The rows' times are of the database's clock, so the age of the older row is
+ * subtracted from the market's time.
+ */
+export const sameTermsAtMs = (olderRowMs: number | null, rowMs: number, marketMs: number): number | null =>
+  olderRowMs === null ? null : marketMs - (rowMs - olderRowMs)
+
 /** The rules that apply to an order which the broker places itself, much later and at another price. */
 const ofTriggers: ReadonlySet<Gate.Rule> = new Set([
   "kill_switch",

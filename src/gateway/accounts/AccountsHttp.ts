@@ -64,6 +64,37 @@ const stopView = (account_id: string, stop: Killed) =>
 const killWaitMsMax = 5_000
 const lookEveryMs = 100
 
+interface Release<State extends string, E, R> {
+  /** Saves the token for the second step. False if nothing is stopped. */
+  readonly ask: (token: string, untilMs: number) => Effect.Effect<boolean, E, R>
+  /** False if the token is not the one that was saved, or too old. */
+  readonly release: (token: string, nowMs: number) => Effect.Effect<boolean, E, R>
+  /** The state while the release waits for its second step. */
+  readonly state: State
+  readonly notStopped: string
+  readonly audit: Effect.Effect<void>
+}
+
+/** The first step answers with a token, and the second step releases with it. */
+const releaseInTwoSteps = <State extends string, E, R>(
+  token: string | undefined,
+  { ask, audit, notStopped, release, state }: Release<State, E, R>
+) =>
+  Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
+    if (token === undefined) {
+      const fresh = crypto.randomUUID()
+      const untilMs = nowMs + releaseMsMax
+      const isStopped = yield* orProblem(ask(fresh, untilMs))
+      if (!isStopped) return yield* new Problem.Conflict({ detail: notStopped })
+      return { state, release_token: fresh, valid_until: IndiaTime.isoTime(untilMs) }
+    }
+    const isReleased = yield* orProblem(release(token, nowMs))
+    if (!isReleased) return yield* new Problem.Conflict({ detail: "The release token is not valid: ask for a new one" })
+    yield* audit
+    return { state: "open" as const, release_token: null, valid_until: null }
+  })
+
 /** Stops orders, and releases them in two steps. `scope` is an account or every account. */
 const stops = Effect.gen(function* () {
   const accounts = yield* OrderAccounts
@@ -114,40 +145,26 @@ const stops = Effect.gen(function* () {
       return { state: "killed" as const, ...found, cancelled_tasks: unsent.flat(), at: stoppedAt.toISOString() }
     })
   const release = (scope: string, ids: ReadonlyArray<string>, token: string | undefined, who: string) =>
-    Effect.gen(function* () {
-      const nowMs = yield* Clock.currentTimeMillis
-      if (token === undefined) {
-        const fresh = crypto.randomUUID()
-        const untilMs = nowMs + releaseMsMax
-        const isStopped = yield* orProblem(accounts.askRelease(scope, fresh, untilMs, who))
-        if (!isStopped) return yield* new Problem.Conflict({ detail: "Orders are not stopped here" })
-        return { state: "killed" as const, release_token: fresh, valid_until: IndiaTime.isoTime(untilMs) }
-      }
-      const isReleased = yield* orProblem(accounts.release(scope, ids, token, nowMs, who))
-      if (!isReleased) return yield* new Problem.Conflict({ detail: "The release token is not valid: ask for a new one" })
-      yield* Effect.annotateLogs(Effect.logWarning("orders are released"), { audit: "orders", scope, by: who })
-      return { state: "open" as const, release_token: null, valid_until: null }
+    releaseInTwoSteps(token, {
+      ask: (fresh, untilMs) => accounts.askRelease(scope, fresh, untilMs, who),
+      release: (asked, nowMs) => accounts.release(scope, ids, asked, nowMs, who),
+      state: "killed",
+      notStopped: "Orders are not stopped here",
+      audit: Effect.annotateLogs(Effect.logWarning("orders are released"), { audit: "orders", scope, by: who })
     })
   return { kill, release } as const
 })
 
-/** Releases the stop of an account by its loss of a day, in two steps. */
+/** Releases the stop of an account by its loss of a day. */
 const lossStops = Effect.gen(function* () {
   const repo = yield* AccountStopRepo
   const release = (id: string, token: string | undefined, who: string) =>
-    Effect.gen(function* () {
-      const nowMs = yield* Clock.currentTimeMillis
-      if (token === undefined) {
-        const fresh = crypto.randomUUID()
-        const untilMs = nowMs + releaseMsMax
-        const isStopped = yield* orProblem(repo.askRelease(id, fresh, untilMs, who))
-        if (!isStopped) return yield* new Problem.Conflict({ detail: "The account is not stopped by its loss" })
-        return { state: "stopped" as const, release_token: fresh, valid_until: IndiaTime.isoTime(untilMs) }
-      }
-      const isReleased = yield* orProblem(repo.release(id, token, nowMs, who))
-      if (!isReleased) return yield* new Problem.Conflict({ detail: "The release token is not valid: ask for a new one" })
-      yield* Effect.annotateLogs(Effect.logWarning("the stop of an account is released"), { audit: "orders", account: id, by: who })
-      return { state: "open" as const, release_token: null, valid_until: null }
+    releaseInTwoSteps(token, {
+      ask: (fresh, untilMs) => repo.askRelease(id, fresh, untilMs, who),
+      release: (asked, nowMs) => repo.release(id, asked, nowMs, who),
+      state: "stopped",
+      notStopped: "The account is not stopped by its loss",
+      audit: Effect.annotateLogs(Effect.logWarning("the stop of an account is released"), { audit: "orders", account: id, by: who })
     })
   return { open: (id: string) => orProblem(repo.open(id)), release } as const
 })

@@ -89,7 +89,7 @@ export const make = Effect.gen(function* () {
     link: ({ account_id, api_key, api_secret, user_id }: NewAccount) =>
       Effect.gen(function* () {
         const user = yield* CurrentUser
-        if (accounts.ids().some((id) => id === account_id)) return yield* taken()
+        if (accounts.knows(account_id)) return yield* taken()
         const apiKey = accounts.seal(account_id, "api_key", Redacted.make(api_key))
         const apiSecret = accounts.seal(account_id, "api_secret", Redacted.make(api_secret))
         if (apiKey === undefined || apiSecret === undefined) return yield* new Problem.Unavailable({ detail: noKeys })

@@ -3,6 +3,7 @@ import type * as Figures from "../../domain/accounts/Figures.ts"
 import type * as Margins from "../../domain/accounts/Margins.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
+import * as Books from "../../domain/market/depth/Books.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as PaperLedger from "../../domain/orders/PaperLedger.ts"
 import * as PaperMargin from "../../domain/orders/PaperMargin.ts"
@@ -104,20 +105,9 @@ export const make = Effect.gen(function* () {
   const today = () => IndiaTime.istDate(marketClock.unsafeNow())
   const isToday = (atMs: number) => IndiaTime.istDate(atMs) === today()
 
-  /** The exchange may give an expired contract's token to another contract later. */
-  const mark = (instrument: Instrument.Instrument) => {
-    const sinceMs = instrument.expiry === null ? 0 : IndiaTime.istMidnightMs(today())
-    const packet = books.find(instrument.token, sinceMs)?.packet
-    return packet === undefined ? null : { last: packet.lastPrice, close: packet.close }
-  }
-  const known = (id: string) =>
-    Effect.suspend(() => {
-      const on = today()
-      return Effect.map(orProblem(ledgers.of(id, rules.current(), on)), ({ ledger, settlement }) => ({
-        ledger,
-        at: { today: on, prices: { mark, settlement } }
-      }))
-    })
+  const mark = (instrument: Instrument.Instrument) =>
+    PaperLedger.markOf(books.find(instrument.token, Books.sinceMs(instrument, today()))?.packet)
+  const known = (id: string) => Effect.suspend(() => orProblem(ledgers.of(id, rules.current(), today(), mark)))
   /** The rates are known here: without them the order had no fill. */
   const ratesKnown = Either.getOrThrowWith((unknown: unknown) => unknown)
 
@@ -149,8 +139,7 @@ export const make = Effect.gen(function* () {
         // The working orders are read first: one that fills in between counts twice, and is never left out.
         const working = (yield* orProblem(repo.working(id))).map(({ paper }) => paper)
         const { at, ledger } = yield* known(id)
-        const lastPrice = (instrument: Instrument.Instrument) => mark(instrument)?.last ?? 0
-        const blocked = PaperMargin.blocked(working, { rules: rules.current(), today: at.today, lastPrice })
+        const blocked = PaperMargin.blocked(working, rules.current(), at)
         const now = ratesKnown(PaperLedger.funds(ledger, ledgers.openingCash, at))
         const morning = ratesKnown(PaperLedger.morningFunds(ledger, ledgers.openingCash, at))
         return { ...of(id), equity: fundsOf(now, morning, blocked), commodity: null, charges: now.charges }

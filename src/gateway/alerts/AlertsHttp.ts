@@ -53,8 +53,7 @@ const watches = Effect.gen(function* () {
 
   const ofInstrument = ({ field, symbol }: Extract<On, { source: "instrument" }>) =>
     Effect.gen(function* () {
-      yield* instrumentsLoaded(registry)
-      const instrument = yield* found("Symbol", symbols.find(symbol))
+      const instrument = yield* symbols.instrumentOf(symbol)
       const underlying = yield* found("Symbol", Instrument.underlyingOf(instrument) ?? undefined)
       const { exchange, token, tradingsymbol } = instrument
       return { source: "instrument" as const, exchange, tradingsymbol, instrument_token: token, underlying, field }

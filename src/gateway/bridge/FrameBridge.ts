@@ -40,10 +40,10 @@ export const make = Effect.gen(function* () {
     return { place, firstSeq }
   })
 
-  const show = ({ subject, header, data }: Message) => {
+  const show = ({ subject, header, data, seq }: Message) => {
     const text = header(FrameHeader.name)
     const of = FrameHeader.isOf(text, subject) ? FrameHeader.parse(text) : undefined
-    if (of !== undefined) views.books.apply(of, data)
+    if (of !== undefined) views.books.apply(of, data, seq)
   }
   /**
    * Takes the order books from the newest keyframes. Returns the sequence behind which the frames complete them. An underlying without a

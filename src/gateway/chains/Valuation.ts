@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import * as Money from "../../domain/Money.ts"
 import * as Freshness from "../../domain/market/Freshness.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Forward from "../../domain/options/Forward.ts"
@@ -111,3 +112,9 @@ export class Valuation extends Effect.Service<Valuation>()("gateway/chains/Valua
     return { quote, spot, basePrice, forward, iv, atmIv, optionPrice, futurePrice, settings, valuedMs, nowMs: clock.unsafeNow } as const
   })
 }) {}
+
+/** The last price as a decimal number of rupees; null before the first. */
+export const lastPrice = (valuation: Valuation, instrument: Instrument.Instrument): Money.Decimal | null => {
+  const last = valuation.quote(instrument).lastPrice
+  return last === null ? null : Money.ofNumber(last)
+}

@@ -1,10 +1,10 @@
 import type { Depth } from "../../contract/depth/DepthApi.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
 import * as Money from "../../domain/Money.ts"
-import * as DepthMath from "../../domain/market/Depth.ts"
+import type { Book } from "../../domain/market/depth/Books.ts"
+import * as DepthMath from "../../domain/market/depth/Depth.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as Rounding from "../../domain/options/Rounding.ts"
-import type { Book } from "../views/BookView.ts"
 
 /** Decimal places of means, beyond those of the price. */
 const meanPlaces = 2
@@ -23,7 +23,7 @@ export const of = (instrument: Instrument.Instrument, book: Book | undefined, si
   const places = Money.placesOf(scale)
   const price = (int: number | null): number | null => (int === null ? null : int / scale)
   const mean = (int: number | null): number | null => (int === null ? null : Rounding.round(int / scale, places + meanPlaces))
-  const ratio = (value: number | null): number | null => (value === null ? null : Rounding.round(value, ratioPlaces))
+  const ratio = (value: number | null): number | null => Rounding.round(value, ratioPlaces)
   const levels = (side: ReadonlyArray<DepthMath.Cumulative>) => side.map((level) => ({ ...level, price: level.price / scale }))
 
   const packet = book?.packet

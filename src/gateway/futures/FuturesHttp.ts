@@ -19,7 +19,6 @@ import * as FutureQuotes from "./FutureQuotes.ts"
 
 const carryPlaces = 5
 const percentPlaces = 4
-const rounded = (value: number | null, places: number): number | null => (value === null ? null : Rounding.round(value, places))
 const priceOf = (published: number | null): Money.Decimal | null => (published === null ? null : Money.ofNumber(published))
 const orNaN = (value: number | null | undefined): number => value ?? Number.NaN
 
@@ -49,7 +48,7 @@ export const FuturesHttp = HttpApiBuilder.group(
         change_from: future.change_from ?? null,
         signal: OpenInterest.buildUp(orNaN(future.price_change), orNaN(future.oi_change)),
         basis: future.basis,
-        carry: rounded(basis?.carry ?? null, carryPlaces)
+        carry: Rounding.round(basis?.carry ?? null, carryPlaces)
       }
     }
     const rollOf = (symbol: string) => {
@@ -62,15 +61,15 @@ export const FuturesHttp = HttpApiBuilder.group(
       const roll = near === undefined ? Rollover.unknown : Rollover.rollover(near, later)
       const all = futures.reduce((sum, { oi }) => sum + (oi ?? 0), 0)
       return {
-        percent: rounded(roll.percent, percentPlaces),
-        spread: rounded(roll.spread, percentPlaces),
-        cost_percent: rounded(roll.costPercent, percentPlaces),
-        carry: rounded(roll.carry, carryPlaces),
+        percent: Rounding.round(roll.percent, percentPlaces),
+        spread: Rounding.round(roll.spread, percentPlaces),
+        cost_percent: Rounding.round(roll.costPercent, percentPlaces),
+        carry: Rounding.round(roll.carry, carryPlaces),
         contracts: futures.map((one) => ({
           ...quotes.named(one),
           last_price: one.last_price,
           oi: one.oi,
-          oi_share: all === 0 || one.oi === null ? null : rounded(one.oi / all, percentPlaces)
+          oi_share: all === 0 || one.oi === null ? null : Rounding.round(one.oi / all, percentPlaces)
         }))
       }
     }

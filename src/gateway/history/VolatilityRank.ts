@@ -15,9 +15,6 @@ const daysPerYear = 365
 const ratioPlaces = 4
 const moneyPlaces = 2
 
-/** Rounded; null for NaN and for no value. */
-const rounded = (value: number | null, places: number): number | null => (value === null ? null : Rounding.round(value, places))
-
 /** Why there is no rank; null when there is one. */
 const reasonOf = (now: number, { count, rank }: IvRank.Rank) => {
   if (!Number.isFinite(now)) return "no_volatility" as const
@@ -51,8 +48,8 @@ export const make = Effect.gen(function* () {
       forward,
       atm_strike,
       atm_iv: vol,
-      expected_move: rounded(move, moneyPlaces),
-      expected_move_percent: move === null || forward === null ? null : rounded((move / forward) * 100, ratioPlaces),
+      expected_move: Rounding.round(move, moneyPlaces),
+      expected_move_percent: move === null || forward === null ? null : Rounding.round((move / forward) * 100, ratioPlaces),
       straddle: Number.isNaN(straddle) ? null : straddle
     }
   }
@@ -87,10 +84,10 @@ export const make = Effect.gen(function* () {
         spot: state?.spot ?? null,
         tenor_days,
         iv: Rounding.round(now, Rounding.places.iv),
-        rank: rounded(rank.rank, ratioPlaces),
-        percentile: rounded(rank.percentile, ratioPlaces),
-        low: rounded(rank.low, Rounding.places.iv),
-        high: rounded(rank.high, Rounding.places.iv),
+        rank: Rounding.round(rank.rank, ratioPlaces),
+        percentile: Rounding.round(rank.percentile, ratioPlaces),
+        low: Rounding.round(rank.low, Rounding.places.iv),
+        high: Rounding.round(rank.high, Rounding.places.iv),
         days,
         days_counted: rank.count,
         reason: reasonOf(now, rank),

@@ -9,10 +9,8 @@ import * as Catalogue from "../../domain/indicators/Catalogue.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
 import * as KiteHistory from "../../domain/market/KiteHistory.ts"
 import { IndicatorSubscriptionRepo, ofUser } from "../../store/indicators/IndicatorSubscriptionRepo.ts"
-import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Symbols } from "../instruments/Symbols.ts"
-import { found, instrumentsLoaded } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import { IndicatorCache } from "./IndicatorCache.ts"
 import { IndicatorSeries } from "./IndicatorSeries.ts"
@@ -50,7 +48,6 @@ export const IndicatorsHttp = HttpApiBuilder.group(
   Api,
   "indicators",
   Effect.fnUntraced(function* (handlers) {
-    const registry = yield* InstrumentRegistry
     const symbols = yield* Symbols
     const clock = yield* MarketClock
     const series = yield* IndicatorSeries
@@ -60,14 +57,9 @@ export const IndicatorsHttp = HttpApiBuilder.group(
     const holder = Effect.map(CurrentUser, ({ id }) => ({ name: ofUser(id), isSession: false }))
     const idsOf = ({ indicators }: BatchRequest) => [...new Set(indicators.map(({ id }) => id))]
 
-    const instrumentOf = (symbol: string) =>
-      Effect.zipRight(
-        instrumentsLoaded(registry),
-        Effect.suspend(() => found("Symbol", symbols.find(symbol)))
-      )
     const atBar = ({ symbol, timeframe, indicators }: BatchRequest, offset: number) =>
       Effect.gen(function* () {
-        const instrument = yield* instrumentOf(symbol)
+        const instrument = yield* symbols.instrumentOf(symbol)
         const { atMs, values, warning } = yield* cache.at({ instrument, interval: timeframe, indicators, offset })
         const answer: AtBar = {
           ...headOf(symbol, instrument, timeframe),
@@ -85,7 +77,7 @@ export const IndicatorsHttp = HttpApiBuilder.group(
       .handle("atOffset", ({ urlParams: { offset, ...request } }) => atBar(request, offset))
       .handle("history", ({ urlParams: { symbol, timeframe, indicator, from, to, limit, offset } }) =>
         Effect.gen(function* () {
-          const instrument = yield* instrumentOf(symbol)
+          const instrument = yield* symbols.instrumentOf(symbol)
           const toMs = to ?? clock.unsafeNow()
           const fromMs = from ?? IndiaTime.startOfDayMs(toMs)
           if (fromMs > toMs) return yield* Problem.reversedSpan()
@@ -121,14 +113,14 @@ export const IndicatorsHttp = HttpApiBuilder.group(
       )
       .handle("subscribe", ({ payload }) =>
         Effect.gen(function* () {
-          const request = { ...payload, instrument: yield* instrumentOf(payload.symbol), interval: payload.timeframe }
+          const request = { ...payload, instrument: yield* symbols.instrumentOf(payload.symbol), interval: payload.timeframe }
           const total = yield* orProblem(sets.add(yield* holder, request))
           return { subscribed: idsOf(payload), total }
         })
       )
       .handle("unsubscribe", ({ payload }) =>
         Effect.gen(function* () {
-          const request = { ...payload, instrument: yield* instrumentOf(payload.symbol), interval: payload.timeframe }
+          const request = { ...payload, instrument: yield* symbols.instrumentOf(payload.symbol), interval: payload.timeframe }
           const total = yield* orProblem(sets.remove(yield* holder, request))
           return { unsubscribed: idsOf(payload), total }
         })

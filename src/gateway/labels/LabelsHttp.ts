@@ -3,11 +3,10 @@ import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
-import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { LabelRepo } from "../../store/labels/LabelRepo.ts"
 import { Symbols } from "../instruments/Symbols.ts"
 import { Changes } from "../shared/Changes.ts"
-import { found, foundOption, instrumentsLoaded } from "../shared/Lookup.ts"
+import { foundOption } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 import * as Marks from "./Marks.ts"
 
@@ -24,22 +23,16 @@ export const LabelsHttp = HttpApiBuilder.group(
   "labels",
   Effect.fnUntraced(function* (handlers) {
     const repo = yield* LabelRepo
-    const registry = yield* InstrumentRegistry
     const symbols = yield* Symbols
     const changes = yield* Changes
     const marks = yield* Marks.make
 
-    const instrumentOf = (symbol: string) =>
-      Effect.zipRight(
-        instrumentsLoaded(registry),
-        Effect.suspend(() => found("Symbol", symbols.find(symbol)))
-      )
     const inOrder = ({ from, to }: Pick<Chart, "from" | "to">) =>
       from !== undefined && to !== undefined && from > to ? Effect.fail(Problem.reversedSpan()) : Effect.void
     const asked = ({ symbol, from, to, resolution }: Chart) =>
       Effect.gen(function* () {
         yield* inOrder({ from, to })
-        return { instrument: yield* instrumentOf(symbol), fromMs: from, toMs: to, resolution }
+        return { instrument: yield* symbols.instrumentOf(symbol), fromMs: from, toMs: to, resolution }
       })
 
     return handlers
@@ -47,7 +40,7 @@ export const LabelsHttp = HttpApiBuilder.group(
         Effect.gen(function* () {
           const user = yield* CurrentUser
           yield* inOrder({ from, to })
-          const instrument = symbol === undefined ? undefined : yield* instrumentOf(symbol)
+          const instrument = symbol === undefined ? undefined : yield* symbols.instrumentOf(symbol)
           const query = {
             instrument,
             from: from === undefined ? undefined : dateOf(from),
@@ -59,7 +52,7 @@ export const LabelsHttp = HttpApiBuilder.group(
       .handle("create", ({ payload: { symbol, time, ...rest } }) =>
         Effect.gen(function* () {
           const user = yield* CurrentUser
-          const { exchange, tradingsymbol } = yield* instrumentOf(symbol)
+          const { exchange, tradingsymbol } = yield* symbols.instrumentOf(symbol)
           const label = yield* orProblem(repo.create(user.id, { exchange, tradingsymbol, at: dateOf(time), ...rest }))
           yield* changes.poke("labels")
           return label

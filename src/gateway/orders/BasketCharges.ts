@@ -3,14 +3,14 @@ import { Accounts } from "../../broker/Accounts.ts"
 import type { OrderTerms } from "../../contract/orders/OrderTerms.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
-import * as Money from "../../domain/Money.ts"
 import * as Instrument from "../../domain/market/Instrument.ts"
 import * as OrderCharges from "../../domain/orders/OrderCharges.ts"
 import { RuleBook } from "../../settings/RuleBook.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { Valuation } from "../chains/Valuation.ts"
 import { view } from "../shared/ChargesView.ts"
-import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
+import { accountKnown, instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
+import { givenOrLast } from "./GivenPrice.ts"
 
 interface Priced {
   readonly tradingsymbol: string
@@ -42,15 +42,14 @@ export const makeCharged = Effect.gen(function* () {
     const instrument = instrumentBySymbol(registry, terms.exchange, terms.tradingsymbol)
     if (instrument === undefined) return refuse("tradingsymbol", notFoundText("Instrument"))
     if (Instrument.isIndex(instrument.token)) return refuse("tradingsymbol", "is an index, which cannot be traded")
-    const last = terms.price === undefined ? valuation.quote(instrument).lastPrice : null
-    const price = terms.price ?? (last === null ? null : Money.ofNumber(last))
-    if (price === null) return refuse("price", "is not known, so it has to be given")
+    const price = givenOrLast(terms.price, instrument, valuation, `orders.${at}.price`)
+    if (Either.isLeft(price)) return Either.left(price.left)
     const { exchange, instrumentType } = instrument
     const underlying = Instrument.underlyingOf(instrument)?.name ?? instrument.tradingsymbol
     const { product, quantity, transaction_type: side } = terms
     return Either.right({
       tradingsymbol: instrument.tradingsymbol,
-      order: { on, exchange, instrumentType, price, product, quantity, side, underlying }
+      order: { on, exchange, instrumentType, price: price.right, product, quantity, side, underlying }
     })
   }
 
@@ -76,7 +75,7 @@ export const make = Effect.gen(function* () {
   const charged = yield* makeCharged
   return (accountId: string, wanted: ReadonlyArray<OrderTerms>) =>
     Effect.gen(function* () {
-      if (!accounts.ids().some((id) => id === accountId)) return yield* Problem.invalidField("account_id", "no such account")
+      yield* accountKnown(accounts, accountId)
       const { date, orders } = yield* charged(wanted)
       return { account_id: accountId, date, orders: orders.map(rowOf), total: totalOf(orders) }
     })

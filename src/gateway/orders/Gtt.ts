@@ -2,7 +2,6 @@ import { Effect } from "effect"
 import type { ChangedGtt, NewGtt } from "../../contract/orders/Gtt.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
-import * as Money from "../../domain/Money.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import * as Asks from "../../streams/Asks.ts"
@@ -12,6 +11,7 @@ import { Engine } from "../shared/Engine.ts"
 import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
 import { pageOf } from "../shared/Paging.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
+import { givenOrLast } from "./GivenPrice.ts"
 import type * as OrderTasks from "./OrderTasks.ts"
 
 /** A request that is neither repeated after an unknown outcome nor sent late. */
@@ -40,9 +40,7 @@ export const make = ({ submitGtt }: Pick<OrderTasks.OrderTasks, "submitGtt">) =>
         yield* instrumentsLoaded(registry)
         const instrument = instrumentBySymbol(registry, wanted.exchange, wanted.tradingsymbol)
         if (instrument === undefined) return yield* Problem.invalidField("tradingsymbol", notFoundText("Instrument"))
-        const last = wanted.last_price === undefined ? valuation.quote(instrument).lastPrice : null
-        const last_price = wanted.last_price ?? (last === null ? null : Money.ofNumber(last))
-        if (last_price === null) return yield* Problem.invalidField("last_price", "is not known, so it has to be given")
+        const last_price = yield* givenOrLast(wanted.last_price, instrument, valuation, "last_price")
         const { exchange, tradingsymbol } = instrument
         return {
           type: wanted.type,

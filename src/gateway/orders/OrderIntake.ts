@@ -3,17 +3,15 @@ import type { NewOrder, NewPlace } from "../../contract/orders/NewOrder.ts"
 import type { User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import * as IndiaTime from "../../domain/IndiaTime.ts"
-import * as Money from "../../domain/Money.ts"
+import type * as Money from "../../domain/Money.ts"
 import * as Exposure from "../../domain/orders/Exposure.ts"
-import * as Gate from "../../domain/orders/Gate.ts"
 import type { GttRequest } from "../../domain/orders/GttRequest.ts"
 import * as Iceberg from "../../domain/orders/Iceberg.ts"
 import type { Mode } from "../../domain/orders/OrderMessage.ts"
 import * as OrderRequest from "../../domain/orders/OrderRequest.ts"
 import * as PaperOrder from "../../domain/orders/PaperOrder.ts"
 import * as TaskGate from "../../domain/orders/TaskGate.ts"
-import { RuleBook } from "../../settings/RuleBook.ts"
-import { sessionRules } from "../../settings/SessionRules.ts"
+import { marketGround } from "../../settings/SessionRules.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { type AccountSettings, OrderAccounts } from "../../store/orders/OrderAccounts.ts"
 import { OrderRepo } from "../../store/orders/OrderRepo.ts"
@@ -24,7 +22,7 @@ import { StrategyRepo } from "../../store/strategies/StrategyRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import * as Subjects from "../../streams/Subjects.ts"
-import { Valuation } from "../chains/Valuation.ts"
+import { lastPrice, Valuation } from "../chains/Valuation.ts"
 import { instrumentBySymbol, instrumentsLoaded, notFoundText } from "../shared/Lookup.ts"
 import { orProblem } from "../shared/StoreProblem.ts"
 
@@ -90,8 +88,7 @@ const makeGate = Effect.gen(function* () {
   const strategyLimits = yield* StrategyLimitRepo
   const registry = yield* InstrumentRegistry
   const valuation = yield* Valuation
-  const rules = yield* RuleBook
-  const inSession = yield* sessionRules
+  const groundAt = yield* marketGround
   const marketClock = yield* MarketClock
 
   const instrumentOf = (request: OrderRequest.OrderRequest) => {
@@ -101,23 +98,17 @@ const makeGate = Effect.gen(function* () {
 
   const lastPriceOf = (request: OrderRequest.OrderRequest): Money.Decimal | null => {
     const instrument = instrumentOf(request)
-    const last = instrument === undefined ? null : valuation.quote(instrument).lastPrice
-    return last === null ? null : Money.ofNumber(last)
+    return instrument === undefined ? null : lastPrice(valuation, instrument)
   }
 
   /** The executor compares the strategy's loss with its limit right before it sends. */
-  const strategyOf = (strategyId: number | null, request: OrderRequest.OrderRequest, nowMs: number) =>
+  const strategyOf = (strategyId: number | null, request: OrderRequest.OrderRequest, dayStartMs: number) =>
     Effect.gen(function* () {
       const instrument = OrderRequest.instrumentOf(request)
       if (strategyId === null || instrument === null) return null
-      const dayStartMs = IndiaTime.startOfDayMs(nowMs)
       const known = yield* orProblem(strategyLimits.known({ strategyId, instrument, taskId: 0, dayStartMs }))
       if (known === undefined) return null
-      const lotOf = (it: { readonly exchange: string; readonly tradingsymbol: string }) => {
-        const found = registry.bySymbol(it.exchange, it.tradingsymbol)
-        return found !== undefined && Gate.isContract(found) ? found.lotSize : null
-      }
-      const otherLots = Exposure.otherLots(known.held, instrument, lotOf)
+      const otherLots = Exposure.otherLots(known.held, instrument, registry.lotOf)
       return { ...known, otherLots, limits: { ...known.limits, maxLoss: null }, profit: null }
     })
 
@@ -128,15 +119,10 @@ const makeGate = Effect.gen(function* () {
       const modifiedId = OrderRequest.modifiedBy(request)
       const dayStartMs = IndiaTime.startOfDayMs(nowMs)
       const ask = { accountId, mode, kind: request.kind, termsHash, modifiedId, madeBy: null, taskId: 0, basketId, nowMs, dayStartMs }
-      const { isSuperseded, isTwin, modifications, sameTermsAtMs, sent } = yield* orProblem(repo.ahead(ask))
-      return {
-        rules: rules.current(),
-        atMs: marketClock.unsafeNow(),
-        neverCloses: inSession(rules.current()).rules === undefined,
-        instrument,
-        hasDerivatives:
-          instrument !== undefined &&
-          registry.ofUnderlying(instrument.exchange, instrument.tradingsymbol).some(({ expiry }) => expiry !== null),
+      const ahead = yield* orProblem(repo.ahead(ask))
+      const hasDerivatives = instrument !== undefined && registry.hasDerivatives(instrument)
+      const market: TaskGate.Market = { ...groundAt(marketClock.unsafeNow()), instrument, hasDerivatives }
+      return TaskGate.factsOf(market, ahead, {
         lastPrice: lastPriceOf(request),
         // The executor asks the broker for the day's profit and the positions right before it sends.
         limits: { ...limits, maxDailyLoss: null, maxPositionLots: null, maxTotalLots: null },
@@ -145,17 +131,12 @@ const makeGate = Effect.gen(function* () {
         dayProfit: null,
         exposure: null,
         otherLots: null,
-        sameTermsAtMs: sameTermsAtMs === null ? null : marketClock.unsafeNow() - (nowMs - sameTermsAtMs),
-        // The executor waits for the limits of a second and a minute. Only the day's limit refuses.
-        sent: { second: 0, minute: 0, day: sent.day },
-        modifications,
-        isSuperseded,
-        isTwin,
+        sameTermsAtMs: TaskGate.sameTermsAtMs(ahead.sameTermsAtMs, nowMs, market.atMs),
         closes: false,
         isOfAccountStop: false,
         isReleased: false,
-        strategy: yield* strategyOf(strategyId, request, nowMs)
-      } satisfies TaskGate.Facts
+        strategy: yield* strategyOf(strategyId, request, dayStartMs)
+      })
     })
   const refused = (refusals: ReadonlyArray<TaskGate.Refusal>) =>
     new Problem.Invalid({

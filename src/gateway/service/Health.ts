@@ -7,12 +7,14 @@ import type * as Backpressure from "../../domain/market/Backpressure.ts"
 import type { BackpressureStatus, TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as Hours from "../../domain/rules/Hours.ts"
 import type * as RuleSet from "../../domain/rules/RuleSet.ts"
+import { marketMode } from "../../settings/MarketMode.ts"
 import { RuleBook } from "../../settings/RuleBook.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { Redis } from "../../store/Redis.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Bridge } from "../bridge/Bridge.ts"
+import type { Heard } from "../views/StatusView.ts"
 import { Views } from "../views/Views.ts"
 import * as MarketState from "./MarketState.ts"
 import * as Movement from "./Movement.ts"
@@ -72,6 +74,61 @@ const processesOf = (views: Views): Report["processes"] =>
       .filter((one) => isFresh(one, views))
       .map(({ status: { process, actors, level, accounts, as_of } }) => [process, { actors, level, accounts, as_of }])
   )
+
+/** What `/health` shows of one ticker. */
+const tickerAccount = ({
+  state,
+  detail,
+  source,
+  subscribed,
+  ticks,
+  last_tick_at,
+  connections,
+  login,
+  backpressure,
+  as_of
+}: TickerStatus) => ({
+  ...{ state, detail, source, subscribed, ticks, last_tick_at },
+  connections: connections ?? [],
+  login: login ?? null,
+  backpressure: backpressure ?? null,
+  as_of
+})
+
+const tickerReport = (
+  heard: ReadonlyArray<Heard<TickerStatus>>,
+  views: Views,
+  { activeSubscriptions }: Readonly<Probes.Known>
+): Report["ticker"] => ({
+  running: heard.some((one) => isFresh(one, views) && !stateWithoutData.has(one.status.state)),
+  active_subscriptions: activeSubscriptions,
+  accounts: Object.fromEntries(heard.map(({ status }) => [status.account_id, tickerAccount(status)]))
+})
+
+const interruptionsOf = (views: Views): Report["interruptions"] =>
+  views.breaks.all().map(({ account, cause, from, to, underlyings, packets }) => ({
+    account_id: account,
+    cause,
+    from: from.toISOString(),
+    to: to?.toISOString() ?? null,
+    underlyings: underlyings.size,
+    packets
+  }))
+
+const dependencyReport = ({ known, redis, registry }: Pick<Sources, "known" | "redis" | "registry">): Report["dependencies"] => {
+  const redisState = redis.state()
+  const master = registry.current()
+  return {
+    redis: redisState === "up" ? "ok" : redisState,
+    database: known.database,
+    nats: known.nats,
+    instrument_registry: {
+      status: master === undefined ? "empty" : "ok",
+      instruments: master?.byToken.size ?? 0,
+      trade_date: master?.tradeDate ?? null
+    }
+  }
+}
 
 /** The reason while an account's orders are not executed. Clients compare it, so it is a code; `executors` has the details. */
 export const executorUnavailable = "order_executor_unavailable"
@@ -137,7 +194,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
   scoped: Effect.gen(function* () {
     const accounts = yield* Accounts
     const environment = yield* Config.string("ENVIRONMENT").pipe(Config.withDefault("development"))
-    const marketMode = yield* MarketState.mode
+    const mode = yield* marketMode
     const js = yield* JetStream
     const redis = yield* Redis
     const registry = yield* InstrumentRegistry
@@ -155,35 +212,11 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
       const restarts = restarted()
       const { down, degraded } = complaints({ accounts, known, redis, registry, bridge, views, restarts }, nowMs, market.unsafeNow())
       degraded.push(...slow)
-      const master = registry.current()
-      const redisState = redis.state()
       return {
         status: down.length > 0 ? "down" : degraded.length > 0 ? "degraded" : "ok",
         reason: down.length + degraded.length === 0 ? null : [...down, ...degraded].join("; "),
         environment,
-        ticker: {
-          running: heard.some((one) => isFresh(one, views) && !stateWithoutData.has(one.status.state)),
-          active_subscriptions: known.activeSubscriptions,
-          accounts: Object.fromEntries(
-            heard.map(
-              ({
-                status: {
-                  account_id,
-                  state,
-                  detail,
-                  source,
-                  subscribed,
-                  ticks,
-                  last_tick_at,
-                  connections = [],
-                  login = null,
-                  backpressure = null,
-                  as_of
-                }
-              }) => [account_id, { state, detail, source, subscribed, ticks, last_tick_at, connections, login, backpressure, as_of }]
-            )
-          )
-        },
+        ticker: tickerReport(heard, views, known),
         writers: Object.fromEntries(
           views.writers.all().map(({ status: { name, state, detail, waiting, as_of } }) => [name, { state, detail, waiting, as_of }])
         ),
@@ -192,31 +225,14 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
         ),
         processes: processesOf(views),
         restarts,
-        interruptions: views.breaks.all().map(({ account, cause, from, to, underlyings, packets }) => ({
-          account_id: account,
-          cause,
-          from: from.toISOString(),
-          to: to?.toISOString() ?? null,
-          underlyings: underlyings.size,
-          packets
-        })),
-        dependencies: {
-          redis: redisState === "up" ? "ok" : redisState,
-          database: known.database,
-          nats: known.nats,
-          instrument_registry: {
-            status: master === undefined ? "empty" : "ok",
-            instruments: master?.byToken.size ?? 0,
-            trade_date: master?.tradeDate ?? null
-          }
-        },
+        interruptions: interruptionsOf(views),
+        dependencies: dependencyReport({ known, redis, registry }),
         market: {
-          mode: marketMode,
+          mode,
           state: stateOfMarket(heard, known.simulated),
           phase: phaseAt(rules.current(), market.unsafeNow()),
           time: new Date(market.unsafeNow()).toISOString(),
-          speed:
-            marketMode === "recorded" || marketMode === "days" ? Option.getOrNull(Option.map(known.simulated, ({ speed }) => speed)) : null
+          speed: mode === "recorded" || mode === "days" ? Option.getOrNull(Option.map(known.simulated, ({ speed }) => speed)) : null
         }
       }
     })

@@ -1,9 +1,10 @@
-import { Config, Effect, Either, Option } from "effect"
+import { Effect, Either, Option } from "effect"
 import type { SimulatedMarket } from "../../broker/SimulatedMarket.ts"
 import type { MarketState } from "../../contract/service/HealthReport.ts"
 import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
 import * as Hours from "../../domain/rules/Hours.ts"
 import type * as RuleSet from "../../domain/rules/RuleSet.ts"
+import { marketMode } from "../../settings/MarketMode.ts"
 import { RuleBook } from "../../settings/RuleBook.ts"
 import { MarketClock } from "../../streams/MarketClock.ts"
 import { Bridge } from "../bridge/Bridge.ts"
@@ -19,8 +20,6 @@ const marketSilenceMs = 60_000
 const settledAfterMs = 1_500
 /** A recording whose underlying is not streamed publishes nothing. It has ended when nothing was published for this long. */
 const unstreamedAfterMs = 15_000
-
-export const mode = Config.literal("live", "synthetic", "recorded", "days")("MARKET_MODE").pipe(Config.withDefault("live" as const))
 
 /** The phase of the equity options' session. */
 export const phaseAt = (rules: RuleSet.RuleSet, ms: number) => Hours.phaseAt(rules, "NSE_FO", "option", ms)
@@ -42,7 +41,7 @@ export const ofLive = (
 /** Whether the market runs, from the simulator's answer or, without a simulator, from the newest tick. */
 export const make = (hasSimulator: boolean) =>
   Effect.gen(function* () {
-    const marketMode = yield* mode
+    const mode = yield* marketMode
     const market = yield* MarketClock
     const rules = yield* RuleBook
     const bridge = yield* Bridge
@@ -57,7 +56,7 @@ export const make = (hasSimulator: boolean) =>
       return quietMs < (isOut ? settledAfterMs : unstreamedAfterMs) ? "running" : "ended"
     }
     const stateOfMarket = (heard: ReadonlyArray<Heard<TickerStatus>>, simulated: Option.Option<SimulatedMarket>): MarketState => {
-      if (marketMode !== "live" && hasSimulator) {
+      if (mode !== "live" && hasSimulator) {
         return Option.match(simulated, { onNone: () => "closed" as const, onSome: stateOfSimulated })
       }
       const newestTickMs = Math.max(0, ...heard.map(({ status }) => (status.last_tick_at === null ? 0 : Date.parse(status.last_tick_at))))

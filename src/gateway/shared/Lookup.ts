@@ -1,9 +1,10 @@
 import { Effect, Option } from "effect"
+import type { Accounts } from "../../broker/Accounts.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import type * as Instrument from "../../domain/market/Instrument.ts"
-import type { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
+import { type InstrumentRegistry, instrumentsAway } from "../../store/instruments/InstrumentRegistry.ts"
 import type { StrategyRepo } from "../../store/strategies/StrategyRepo.ts"
-import { instrumentsAway, orProblem } from "./StoreProblem.ts"
+import { orProblem } from "./StoreProblem.ts"
 
 /** The kinds of things that a request may not find. */
 export type Thing =
@@ -46,6 +47,10 @@ export const instrumentBySymbol = (
   const at = exchange.toUpperCase()
   return registry.bySymbol(at, tradingsymbol) ?? registry.bySymbol(at, tradingsymbol.toUpperCase())
 }
+
+/** Fails with 422 if there is no such account. */
+export const accountKnown = (accounts: Accounts, id: string): Effect.Effect<void, Problem.Invalid> =>
+  accounts.knows(id) ? Effect.void : Effect.fail(Problem.invalidField("account_id", "no such account"))
 
 /** Fails with 503 until the day's instruments are loaded. Without them nothing can be called missing. */
 export const instrumentsLoaded = (registry: InstrumentRegistry): Effect.Effect<void, Problem.Unavailable> =>

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import * as Problem from "../../contract/shared/Problem.ts"
 import type { LimitReached } from "../../store/LimitReached.ts"
 import type { StoreError, StoreInvalid, StoreUnavailable } from "../../store/StoreError.ts"
-import { type AccountFull, instrumentsMax, type TakesAway } from "../../store/subscriptions/SubscriptionPlaces.ts"
+import type { AccountFull, TakesAway } from "../../store/subscriptions/SubscriptionPlaces.ts"
 
 type Answer<E> =
   | Exclude<E, StoreError | AccountFull | LimitReached | TakesAway>
@@ -10,7 +10,7 @@ type Answer<E> =
   | (E extends StoreUnavailable ? Problem.Unavailable : never)
   | (E extends StoreInvalid | AccountFull | LimitReached ? Problem.Invalid : never)
 
-export const noRoomText = ({ account }: AccountFull): string => {
+export const noRoomText = ({ account, instrumentsMax }: AccountFull): string => {
   const who = account === null ? "every account streams" : `account ${account} streams`
   const what = account === null ? "add an account" : "name another account"
   return `${who} ${instrumentsMax} instruments, the most it can: deactivate some, or ${what}`
@@ -31,7 +31,6 @@ export const tooManyText = ({ max, what }: LimitReached): string => `${owners[wh
 const tooMany = (reached: LimitReached): Problem.Invalid => Problem.invalidField(reached.field, tooManyText(reached))
 
 export const databaseAway = "Database unavailable"
-export const instrumentsAway = "Instruments unavailable: none are loaded yet"
 
 const hasTag = (error: unknown): error is { readonly _tag: string } => typeof error === "object" && error !== null && "_tag" in error
 

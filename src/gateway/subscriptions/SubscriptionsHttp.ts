@@ -1,16 +1,17 @@
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
-import { Effect } from "effect"
+import { Effect, Match } from "effect"
 import { Accounts } from "../../broker/Accounts.ts"
 import { Api } from "../../contract/Api.ts"
-import { CurrentUser } from "../../contract/shared/Authentication.ts"
+import { CurrentUser, type User } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
 import { isIdentity } from "../../domain/Ids.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
+import * as SubscriptionBatch from "../../store/subscriptions/SubscriptionBatch.ts"
+import type { Refusal } from "../../store/subscriptions/SubscriptionPlaces.ts"
 import { SubscriptionRepo } from "../../store/subscriptions/SubscriptionRepo.ts"
 import { Changes } from "../shared/Changes.ts"
-import { found, foundOption, instrumentsLoaded, notFound } from "../shared/Lookup.ts"
-import { orProblem } from "../shared/StoreProblem.ts"
-import * as SubscriptionBatch from "./SubscriptionBatch.ts"
+import { accountKnown, found, foundOption, instrumentsLoaded, notFound } from "../shared/Lookup.ts"
+import { noRoomText, orProblem, tooManyText } from "../shared/StoreProblem.ts"
 import { mayChange } from "./SubscriptionRights.ts"
 
 type Row = SubscriptionRepo.Row
@@ -41,6 +42,8 @@ const view = (row: Row) => ({
 /** The text does not name the strategy, because the caller may not be allowed to know it. */
 const needed = () => new Problem.Conflict({ detail: "Subscription is needed by a strategy" })
 
+const refusedText = Match.typeTags<Refusal>()({ AccountFull: noRoomText, LimitReached: tooManyText, TakesAway: () => "Forbidden" })
+
 const keptByWindow = () => new Problem.Conflict({ detail: "Subscription is kept by a window: delete the window" })
 const isKeptByWindow = (row: Row) => row.status === "active" && row.origin === "window"
 
@@ -52,12 +55,19 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
     const registry = yield* InstrumentRegistry
     const accounts = yield* Accounts
     const changes = yield* Changes
-    const batch = yield* SubscriptionBatch.make
+    const saveAll = yield* SubscriptionBatch.make(accounts)
 
-    const known = (account: string | undefined) =>
-      account === undefined || accounts.ids().some((id) => id === account)
-        ? Effect.void
-        : Effect.fail(Problem.invalidField("account_id", "no such account"))
+    const known = (account: string | undefined) => (account === undefined ? Effect.void : accountKnown(accounts, account))
+    const callerOf = ({ id, role }: User) => ({ createdBy: id, isAdmin: role === "admin", refusedText })
+
+    /** Saves what can be saved of a batch, and names the rest with the reason. */
+    const saveBatch = (user: User, batch: ReadonlyArray<SubscriptionBatch.Wanted>) =>
+      Effect.gen(function* () {
+        yield* instrumentsLoaded(registry)
+        const saved = yield* orProblem(saveAll(callerOf(user), batch))
+        if (saved.created + saved.updated > 0) yield* changes.poke("subscriptions")
+        return saved
+      })
 
     const existing = (token: number) =>
       isIdentity(token)
@@ -87,12 +97,12 @@ export const SubscriptionsHttp = HttpApiBuilder.group(
           yield* known(payload.account_id)
           yield* instrumentsLoaded(registry)
           const instrument = yield* found("Instrument", registry.byToken(payload.instrument_token))
-          yield* orProblem(subscriptions.save(SubscriptionBatch.saveOf(user, instrument, payload), accounts.streaming()))
+          yield* orProblem(subscriptions.save(SubscriptionBatch.saveOf(callerOf(user), instrument, payload), accounts.streaming()))
           yield* changes.poke("subscriptions")
           return { message: "Subscription created", instrument_token: instrument.token }
         })
       )
-      .handle("saveAll", ({ payload }) => Effect.flatMap(CurrentUser, (user) => batch.saveAll(user, payload.subscriptions)))
+      .handle("saveAll", ({ payload }) => Effect.flatMap(CurrentUser, (user) => saveBatch(user, payload.subscriptions)))
       .handle("get", ({ path }) => Effect.map(existing(path.token), view))
       .handle("change", ({ path, payload }) =>
         Effect.gen(function* () {

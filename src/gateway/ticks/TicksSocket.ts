@@ -1,5 +1,6 @@
 import { Effect, Schema } from "effect"
 import { Since } from "../../contract/sockets/SocketMessages.ts"
+import { brokerTokensMax } from "../../domain/accounts/ConnectionPool.ts"
 import { InstrumentToken } from "../../domain/Ids.ts"
 import type { Connection } from "../sockets/Connection.ts"
 import { action, type Endpoint, userView } from "../sockets/Endpoint.ts"
@@ -8,10 +9,7 @@ import { Views } from "../views/Views.ts"
 import { TickReplay } from "./TickReplay.ts"
 import { TokenNames } from "./TokenNames.ts"
 
-/** The limit of one broker connection. */
-const tokensMax = 3000
-
-const Tokens = Schema.Array(InstrumentToken).pipe(Schema.maxItems(tokensMax, { message: () => `at most ${tokensMax} tokens` }))
+const Tokens = Schema.Array(InstrumentToken).pipe(Schema.maxItems(brokerTokensMax, { message: () => `at most ${brokerTokensMax} tokens` }))
 /** `mode` is validated but has no effect: all clients share one message for each tick, with the fields of its packet. */
 const Subscribe = Schema.Struct({
   tokens: Tokens,
@@ -65,8 +63,8 @@ export const make: Effect.Effect<Endpoint, never, Hub | TickReplay | TokenNames 
         const wanted = new Set<number>(tokens)
         // A token that is already live has missed nothing.
         const fresh = new Set([...wanted].filter((token) => !joined.has(token)))
-        if (joined.size + fresh.size > tokensMax) {
-          const message = `Validation error: at most ${tokensMax} tokens a connection`
+        if (joined.size + fresh.size > brokerTokensMax) {
+          const message = `Validation error: at most ${brokerTokensMax} tokens a connection`
           return Effect.sync(() => connection.refuse("validation_error", message, { tokens: [...fresh] }))
         }
         if (since === undefined || fresh.size === 0) return Effect.sync(() => connection.reply({ ...join(wanted), ...place() }))

@@ -1,8 +1,8 @@
 import { Effect } from "effect"
 import type { ExecutorStatus } from "../../domain/ExecutorStatus.ts"
+import { Books } from "../../domain/market/depth/Books.ts"
 import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
 import type { WriterStatus } from "../../domain/WriterStatus.ts"
-import { BookView } from "./BookView.ts"
 import { BreakView } from "./BreakView.ts"
 import { ChainView } from "./ChainView.ts"
 import { IndicatorView } from "./IndicatorView.ts"
@@ -13,6 +13,8 @@ import { StatusView } from "./StatusView.ts"
 import { StoreFaultView } from "./StoreFaultView.ts"
 import { StrategyView } from "./StrategyView.ts"
 
+/** An account streams at most 9,000 instruments, so these are the books of more than ten accounts. */
+const booksMax = 100_000
 /** The accounts file has at most a few hundred accounts. */
 const accountsMax = 1_000
 /** More than the writers of the program. Without a limit, messages with foreign names of writers could fill the memory. */
@@ -27,7 +29,7 @@ export interface Reached {
 /** What the gateway knows from the streams. Only the bridge and its feeds write here. */
 export class Views extends Effect.Service<Views>()("gateway/views/Views", {
   sync: () => ({
-    books: new BookView(),
+    books: new Books(booksMax),
     chains: new ChainView(),
     strategies: new StrategyView(),
     tickers: new StatusView<TickerStatus>(({ account_id }) => account_id, accountsMax),

@@ -12,15 +12,7 @@ export const placeOf = (
   registry: InstrumentRegistry,
   rules: Hours.Rules,
   instrument: Instrument.Instrument
-): InstrumentHours.Place | undefined => {
-  const under = Instrument.underlyingOf(instrument)
-  const members = under === null ? [] : registry.ofUnderlying(under.exchange, under.name)
-  return InstrumentHours.placeOf(
-    rules,
-    instrument,
-    members.some(({ expiry }) => expiry !== null)
-  )
-}
+): InstrumentHours.Place | undefined => InstrumentHours.placeOf(rules, instrument, registry.hasDerivatives(instrument))
 
 /** The query for an instrument's bars of a span. */
 export const rangeOf = (

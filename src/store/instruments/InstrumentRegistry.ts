@@ -5,6 +5,9 @@ import * as InstrumentSearch from "../../domain/market/InstrumentSearch.ts"
 import type { StoreError } from "../StoreError.ts"
 import { InstrumentRepo, type Refusal } from "./InstrumentRepo.ts"
 
+/** What callers read until the day's instruments are loaded. Without them nothing can be called missing. */
+export const instrumentsAway = "Instruments unavailable: none are loaded yet"
+
 /** The broker's dump of a trade date is incomplete. The previous dump stays in use. */
 export class DumpRefused extends Data.TaggedError("DumpRefused")<{ readonly tradeDate: string; readonly flaws: ReadonlyArray<string> }> {
   override get message() {
@@ -27,6 +30,8 @@ interface Index {
   /** The exchanges with an underlying of this name. */
   readonly exchanges: ReadonlyMap<string, ReadonlyArray<string>>
 }
+
+type Named = Pick<Instrument.Instrument, "exchange" | "tradingsymbol">
 
 const push = <K, V>(map: Map<K, Array<V>>, key: K, value: V): void => {
   const list = map.get(key)
@@ -142,11 +147,14 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
     /** The dump in use before a new one is fetched; `replace` compares the two. */
     const inForce = (tradeDate: string): Effect.Effect<DayInForce, StoreError> =>
       Effect.all({ counts: repo.countsAsOf(tradeDate), version: versionAsOf(tradeDate) })
+    const bySymbol = (exchange: string, tradingsymbol: string): Instrument.Instrument | undefined =>
+      index === undefined ? undefined : Instrument.bySymbol(index.master, exchange, tradingsymbol)
+    const ofUnderlying = (exchange: string, underlying: string): ReadonlyArray<Instrument.Instrument> =>
+      index?.members.get(Instrument.symbolKey(exchange, underlying)) ?? []
     return {
       current: (): Instrument.Master | undefined => index?.master,
       byToken: (token: number): Instrument.Instrument | undefined => index?.master.byToken.get(token),
-      bySymbol: (exchange: string, tradingsymbol: string): Instrument.Instrument | undefined =>
-        index === undefined ? undefined : Instrument.bySymbol(index.master, exchange, tradingsymbol),
+      bySymbol,
       /** Expiries ("YYYY-MM-DD") of an underlying's options, ascending, past ones included. Without `exchange`, of all exchanges. */
       expiries: (underlying: string, exchange?: string): ReadonlyArray<string> => {
         const exchanges = exchange === undefined ? (index?.exchanges.get(underlying) ?? []) : [exchange]
@@ -156,8 +164,15 @@ export class InstrumentRegistry extends Effect.Service<InstrumentRegistry>()("st
       /** Exchanges with an underlying of this name: NSE for NIFTY. */
       exchangesOf: (underlying: string): ReadonlyArray<string> => index?.exchanges.get(underlying) ?? [],
       /** The underlying itself and everything derived from it. */
-      ofUnderlying: (exchange: string, underlying: string): ReadonlyArray<Instrument.Instrument> =>
-        index?.members.get(Instrument.symbolKey(exchange, underlying)) ?? [],
+      ofUnderlying,
+      /** True if futures or options are listed on a share. */
+      hasDerivatives: ({ exchange, tradingsymbol }: Named): boolean =>
+        ofUnderlying(exchange, tradingsymbol).some(({ expiry }) => expiry !== null),
+      /** The lot size of a future or an option; null for a share, and for a contract that is not listed. */
+      lotOf: ({ exchange, tradingsymbol }: Named): number | null => {
+        const listed = bySymbol(exchange, tradingsymbol)
+        return listed === undefined || listed.expiry === null ? null : listed.lotSize
+      },
       /** Like `InstrumentSearch.search`. The index is built at the first search of a trade date. */
       search: (query: string, filter: InstrumentSearch.Filter, page: InstrumentSearch.Page): InstrumentSearch.Found => {
         if (index === undefined) return { instruments: [], total: 0 }

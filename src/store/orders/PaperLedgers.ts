@@ -96,8 +96,8 @@ export class PaperLedgers extends Effect.Service<PaperLedgers>()("store/orders/P
 
     return {
       openingCash,
-      /** An account's ledger with all saved fills, and the final prices of its expired contracts. */
-      of: (accountId: string, rules: RuleSet, today: string) =>
+      /** An account's ledger with all saved fills, and its prices: the given marks, and the final prices of its expired contracts. */
+      of: (accountId: string, rules: RuleSet, today: string, mark: PaperLedger.Prices["mark"]) =>
         Effect.gen(function* () {
           const account = yield* accounts.get(accountId)
           const ledger = yield* SynchronizedRef.modifyEffect(account, (kept) =>
@@ -106,7 +106,8 @@ export class PaperLedgers extends Effect.Service<PaperLedgers>()("store/orders/P
               (next) => [next.ledger, next] as const
             )
           )
-          return { ledger, settlement: yield* settlementOf(ledger, today) }
+          const at: PaperLedger.At = { today, prices: { mark, settlement: yield* settlementOf(ledger, today) } }
+          return { ledger, at }
         }).pipe(Effect.withSpan("PaperLedgers.of"))
     } as const
   })

@@ -8,6 +8,7 @@ import { Direction } from "../../domain/record/StrategyDefinition.ts"
 import { BigIntColumn, NumericColumn, TimeColumn } from "../Columns.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
+import { AccountCapacity } from "../subscriptions/AccountCapacity.ts"
 import * as SubscriptionActivation from "../subscriptions/SubscriptionActivation.ts"
 import type * as SubscriptionPlaces from "../subscriptions/SubscriptionPlaces.ts"
 
@@ -51,7 +52,7 @@ export class FillRepo extends Effect.Service<FillRepo>()("store/strategies/FillR
   effect: Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const inTurn = yield* Postgres.inTurn
-    const subscriptions = SubscriptionActivation.make(sql)
+    const subscriptions = SubscriptionActivation.make(sql, yield* AccountCapacity)
     const columns = sql.literal(`f.fill_id AS "fillId", f.strategy_id AS "strategyId", f.instrument_token AS "instrumentToken",
       f.tradingsymbol, f.exchange, f.side AS direction, f.quantity, f.price, f.executed_at AS "executedAt", f.external_id AS "externalId",
       f.order_id AS "orderId", f.product`)

@@ -5,6 +5,7 @@ import * as Limits from "../../domain/strategy/Limits.ts"
 import { LimitReached } from "../LimitReached.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
+import { AccountCapacity } from "../subscriptions/AccountCapacity.ts"
 import * as SubscriptionActivation from "../subscriptions/SubscriptionActivation.ts"
 import type * as SubscriptionRows from "../subscriptions/SubscriptionRows.ts"
 import * as StrategyRows from "./StrategyRows.ts"
@@ -34,8 +35,8 @@ export interface SubscribedLeg {
 }
 
 /** Changes that concern strategies, legs and subscriptions at once. */
-const makeChanges = (sql: SqlClient.SqlClient) => {
-  const subscriptions = SubscriptionActivation.make(sql)
+const makeChanges = (sql: SqlClient.SqlClient, instrumentsMax: number) => {
+  const subscriptions = SubscriptionActivation.make(sql, instrumentsMax)
   const strategies = StrategyRows.strategies(sql)
   const legs = StrategyRows.legs(sql)
 
@@ -149,7 +150,7 @@ export class StrategyRepo extends Effect.Service<StrategyRepo>()("store/strategi
     const sql = yield* SqlClient.SqlClient
     const inTurn = yield* Postgres.inTurn
     const { page, count, update } = StrategyRows.strategies(sql)
-    const { create, addLegs, changeLeg, removeLeg } = makeChanges(sql)
+    const { create, addLegs, changeLeg, removeLeg } = makeChanges(sql, yield* AccountCapacity)
     const { withLegs, all, follow } = makeReads(sql)
     const removed = (owner: string, id: number) =>
       sql`DELETE FROM strategies WHERE owner = ${owner} AND strategy_id = ${id} RETURNING strategy_id`

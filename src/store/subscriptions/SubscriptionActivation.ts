@@ -14,7 +14,8 @@ export type Outcome = Either.Either<Saved, SubscriptionPlaces.Refusal>
 /** The key of the lock that serialises assignments, so that two concurrent ones do not both choose the same account as the emptiest. */
 const assignmentLock = 81_062_027
 
-export const make = (sql: SqlClient.SqlClient) => {
+/** `instrumentsMax`: how many instruments one account can stream (AccountCapacity). */
+export const make = (sql: SqlClient.SqlClient, instrumentsMax: number) => {
   const { loads, lockedByTokens } = SubscriptionRows.reads(sql)
   const { activate } = SubscriptionRows.writes(sql)
   const lock = sql`SELECT pg_advisory_xact_lock(${assignmentLock})`
@@ -26,7 +27,7 @@ export const make = (sql: SqlClient.SqlClient) => {
       yield* lock
       const stored = yield* lockedByTokens(saves.map((one) => one.instrumentToken))
       const rows = new Map(stored.map((row) => [row.instrumentToken, row]))
-      const outcomes = SubscriptionPlaces.assign({ rows, loads: yield* loads() }, saves, accounts, purpose)
+      const outcomes = SubscriptionPlaces.assign({ rows, loads: yield* loads(), instrumentsMax }, saves, accounts, purpose)
       // Of two saves of one instrument the later one counts.
       const writes = new Map(outcomes.filter(Either.isRight).map(({ right: { row } }) => [row.instrumentToken, row]))
       const written = writes.size === 0 ? [] : yield* activate([...writes.values()])

@@ -4,15 +4,13 @@ import { takesAway } from "../../domain/accounts/SubscriptionRights.ts"
 import { LimitReached } from "../LimitReached.ts"
 import type * as SubscriptionRows from "./SubscriptionRows.ts"
 
-/** Active instruments per account: two connections of 1,500 each (KITE_CONNECTION_INSTRUMENTS). Kite allows 3,000 on each (kite.trade/docs/connect/v3/websocket). */
-export const instrumentsMax = 3_000
 /**
  * A user with this many active subscriptions may not add another one. Legs are never refused because of this limit, but their subscriptions
  * count. Windows have a separate limit. An account has room for more than one user's subscriptions.
  */
 export const subscriptionsPerUserMax = 2_000
-/** The account has no room for another active instrument. Null: no account has room. */
-export class AccountFull extends Data.TaggedError("AccountFull")<{ readonly account: string | null }> {}
+/** The account has no room for another active instrument. Null: no account has room. `instrumentsMax`: how many one account can stream. */
+export class AccountFull extends Data.TaggedError("AccountFull")<{ readonly account: string | null; readonly instrumentsMax: number }> {}
 
 /** The request would take something away from others who use the active subscription. */
 export class TakesAway extends Data.TaggedError("TakesAway") {}
@@ -50,14 +48,22 @@ interface Placed {
 }
 export type Outcome = Either.Either<Placed, Refusal>
 
+/** What the accounts stream: counts of all active rows, and how many instruments one account can stream. */
+export interface Loaded {
+  readonly loads: ReadonlyArray<SubscriptionRows.Load>
+  readonly instrumentsMax: number
+}
+
 /** The rows and counts as they are after the saves so far. */
 class Places {
   readonly #rows: Map<number, Known>
   readonly #byAccount = new Map<string, number>()
   readonly #byPerson = new Map<string, number>()
+  readonly #instrumentsMax: number
 
-  constructor(rows: ReadonlyMap<number, Known>, loads: ReadonlyArray<SubscriptionRows.Load>) {
+  constructor(rows: ReadonlyMap<number, Known>, { instrumentsMax, loads }: Loaded) {
     this.#rows = new Map(rows)
+    this.#instrumentsMax = instrumentsMax
     for (const load of loads) this.#count(load, load.count)
   }
 
@@ -68,7 +74,11 @@ class Places {
     return this.#byAccount.get(account) ?? 0
   }
   isFull(account: string): boolean {
-    return this.load(account) >= instrumentsMax
+    return this.load(account) >= this.#instrumentsMax
+  }
+  /** The refusal of an account without room; null if every account is full. */
+  full(account: string | null): AccountFull {
+    return new AccountFull({ account, instrumentsMax: this.#instrumentsMax })
   }
   /** Whether the user may not have the instrument in addition to his others. */
   isBeyondLimit(user: string, token: number): boolean {
@@ -91,7 +101,7 @@ class Places {
 /** The account with the fewest active rows, the first of equals. */
 const emptiest = (places: Places, [first = "", ...others]: ReadonlyArray<string>): Either.Either<string, AccountFull> => {
   const least = others.reduce((best, one) => (places.load(one) < places.load(best) ? one : best), first)
-  return places.isFull(least) ? Either.left(new AccountFull({ account: null })) : Either.right(least)
+  return places.isFull(least) ? Either.left(places.full(null)) : Either.right(least)
 }
 
 /**
@@ -109,25 +119,23 @@ const accountFor = (
   // An active row of this account is already counted.
   if (own !== null && ((stored?.status === "active" && own === kept) || !places.isFull(own))) return Either.right(own)
   if (wanted === undefined && accounts.length > 0) return emptiest(places, accounts)
-  return own === null ? Either.right(null) : Either.left(new AccountFull({ account: own }))
+  return own === null ? Either.right(null) : Either.left(places.full(own))
 }
 
 const beyondLimit = () => new LimitReached({ what: "subscriptions", field: "instrument_token", max: subscriptionsPerUserMax })
 
-/** Why the stored row may not change to `next`. `loads` count all active rows. */
+/** Why the stored row may not change to `next`. */
 export const refusalOf = (
   row: SubscriptionRows.Row,
   next: { readonly status: SubscriptionRows.Status; readonly account: string | null },
-  loads: ReadonlyArray<SubscriptionRows.Load>
+  loaded: Loaded
 ): Option.Option<AccountFull | LimitReached> => {
   if (next.status === "inactive") return Option.none()
-  const places = new Places(new Map([[row.instrumentToken, row]]), loads)
+  const places = new Places(new Map([[row.instrumentToken, row]]), loaded)
   if (row.status === "inactive" && row.origin === "person" && places.isBeyondLimit(row.createdBy, row.instrumentToken))
     return Option.some(beyondLimit())
   const isThere = row.status === "active" && row.accountId === next.account
-  return next.account === null || isThere || !places.isFull(next.account)
-    ? Option.none()
-    : Option.some(new AccountFull({ account: next.account }))
+  return next.account === null || isThere || !places.isFull(next.account) ? Option.none() : Option.some(places.full(next.account))
 }
 
 const place = (places: Places, save: Save, accounts: ReadonlyArray<string>, purpose: Purpose): Outcome => {
@@ -159,14 +167,14 @@ const place = (places: Places, save: Save, accounts: ReadonlyArray<string>, purp
 
 /**
  * The rows to write for `saves`, one after the other: each sees the places that those before it took. `rows` are the stored rows of their
- * tokens, `loads` count all active rows.
+ * tokens.
  */
 export const assign = (
-  stored: { readonly rows: ReadonlyMap<number, Known>; readonly loads: ReadonlyArray<SubscriptionRows.Load> },
+  stored: Loaded & { readonly rows: ReadonlyMap<number, Known> },
   saves: ReadonlyArray<Save>,
   accounts: ReadonlyArray<string>,
   purpose: Purpose
 ): ReadonlyArray<Outcome> => {
-  const places = new Places(stored.rows, stored.loads)
+  const places = new Places(stored.rows, stored)
   return saves.map((save) => place(places, save, accounts, purpose))
 }

@@ -3,6 +3,7 @@ import { Data, Effect, Option } from "effect"
 import * as Caller from "../owners/Caller.ts"
 import * as Postgres from "../Postgres.ts"
 import * as StoreError from "../StoreError.ts"
+import { AccountCapacity } from "./AccountCapacity.ts"
 import * as SubscriptionActivation from "./SubscriptionActivation.ts"
 import * as SubscriptionPlaces from "./SubscriptionPlaces.ts"
 import * as SubscriptionRows from "./SubscriptionRows.ts"
@@ -43,10 +44,10 @@ const refuseWhileNeeded = (sql: SqlClient.SqlClient, token: number) =>
       rows.length === 0 ? Effect.void : Effect.fail(new SubscriptionNeeded({ token, strategies: rows.map(({ id }) => Number(id)) }))
   )
 
-const makeChanges = (sql: SqlClient.SqlClient) => {
+const makeChanges = (sql: SqlClient.SqlClient, instrumentsMax: number) => {
   const { loads, lockedByTokens } = SubscriptionRows.reads(sql)
   const { update } = SubscriptionRows.writes(sql)
-  const { kept, lock, requested } = SubscriptionActivation.make(sql)
+  const { kept, lock, requested } = SubscriptionActivation.make(sql, instrumentsMax)
 
   // The row's lock serialises this with adding a leg, which takes the same lock.
   const patch = (token: number, it: Patch, seen?: Seen) =>
@@ -63,7 +64,10 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
         account: it.accountId ?? row.accountId
       }
       if (mayNeedRoom)
-        yield* Option.match(SubscriptionPlaces.refusalOf(row, next, yield* loads()), { onNone: () => Effect.void, onSome: Effect.fail })
+        yield* Option.match(SubscriptionPlaces.refusalOf(row, next, { loads: yield* loads(), instrumentsMax }), {
+          onNone: () => Effect.void,
+          onSome: Effect.fail
+        })
       return Option.some(yield* update(next))
     }).pipe(Postgres.transaction(sql), Caller.asPlatform)
 
@@ -96,7 +100,7 @@ export class SubscriptionRepo extends Effect.Service<SubscriptionRepo>()("store/
     const inTurn = yield* Postgres.inTurn
     const { active, byToken, byTokens, count, endedFor, isEmpty, page } = SubscriptionRows.reads(sql)
     const { end } = SubscriptionRows.writes(sql)
-    const { addAll, keepAll, patch, save, saveAll } = makeChanges(sql)
+    const { addAll, keepAll, patch, save, saveAll } = makeChanges(sql, yield* AccountCapacity)
 
     return {
       /** Adds many rows at once to an empty table. Returns how many were new. */

@@ -3,10 +3,11 @@
  * removes the key one second after its last write. So the machines' clocks do not matter, and the slots of a process that died are free
  * after a second.
  */
-import { Config, Effect, Option, Ref } from "effect"
+import { Effect, Option, Ref } from "effect"
 import { type KV, StorageType } from "nats"
 import * as SteadyTime from "../../loop/SteadyTime.ts"
 import { isConflict, JetStream, NatsError } from "../JetStream.ts"
+import { natsReplicas } from "../Replicas.ts"
 import * as Subject from "../Subject.ts"
 
 const bucket = "budgets"
@@ -37,7 +38,7 @@ export type Taken =
 
 export const make = Effect.gen(function* () {
   const { js } = yield* JetStream
-  const replicas = yield* Config.integer("NATS_REPLICAS").pipe(Config.withDefault(1))
+  const replicas = yield* natsReplicas
   const attempt = <A>(op: string, run: () => Promise<A>) =>
     Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `${op} (bucket ${bucket})`, cause }) }).pipe(
       Effect.timeoutFail({

@@ -13,6 +13,7 @@ export const layer = (rest: object, nowMs: () => number, accounts: Readonly<Reco
       Accounts.make({
         look: Effect.void,
         all: () => [],
+        knows: (id) => Object.hasOwn(accounts, id),
         ids: () => Object.keys(accounts) as never,
         streaming: () => Object.keys(accounts) as never,
         byId: () => Either.right({ source: "simulator" } as never),

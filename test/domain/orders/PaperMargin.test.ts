@@ -4,6 +4,7 @@ import * as Money from "../../../src/domain/Money.ts"
 import * as ExchangePhase from "../../../src/domain/orders/ExchangePhase.ts"
 import type * as OrderCharges from "../../../src/domain/orders/OrderCharges.ts"
 import type { Place } from "../../../src/domain/orders/OrderRequest.ts"
+import * as PaperLedger from "../../../src/domain/orders/PaperLedger.ts"
 import * as PaperMargin from "../../../src/domain/orders/PaperMargin.ts"
 import * as PaperOrder from "../../../src/domain/orders/PaperOrder.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
@@ -57,8 +58,10 @@ describe("the amount that an order of a paper account blocks", () => {
           { rules: shipped, atMs: Date.parse("2026-08-18T11:00:00+05:30"), neverCloses: true, lastPrice: 10_000 }
         )
       )
-    const blocked = (...papers: ReadonlyArray<PaperOrder.PaperOrder>) => {
-      const it = PaperMargin.blocked(papers, { rules: shipped, today: "2026-08-18", lastPrice: () => 10_000 })
+    const blocked = (...papers: ReadonlyArray<PaperOrder.PaperOrder>) => blockedAt(10_000, papers)
+    const blockedAt = (lastPrice: number | undefined, papers: ReadonlyArray<PaperOrder.PaperOrder>) => {
+      const mark = () => PaperLedger.markOf(lastPrice === undefined ? undefined : { lastPrice, close: 9_000 })
+      const it = PaperMargin.blocked(papers, shipped, { today: "2026-08-18", prices: { mark, settlement: () => null } })
       return [it.option_premium, it.var, it.total].map(String)
     }
     const market: Partial<Place> = { order_type: "MARKET", market_protection: new Money.Decimal(2) }
@@ -79,6 +82,7 @@ describe("the amount that an order of a paper account blocks", () => {
       )
     )
     assert.deepStrictEqual(blocked(free), ["15000", "0", "15000"], "no price of its own yet")
+    assert.deepStrictEqual(blockedAt(undefined, [free]), ["0", "0", "0"], "no price at all")
     const waits = PaperOrder.match(free, { lastPrice: 10_000, bids: [], asks: [] }, ExchangePhase.always, 0)[0]
     assert.deepStrictEqual(blocked(waits), ["15300", "0", "15300"], "its protected price")
     const stop = { ...free, order: { ...free.order, triggerPrice: 11_000 } }

@@ -76,6 +76,24 @@ describe("the gate of a task", () => {
     assert.deepStrictEqual(rules({ ...place, quantity: 66 }, { ...known, stopped: "drill", closes: true }), ["kill_switch", "lot_size"])
   })
 
+  it("counts only the requests of the day, because the executor waits for the limits of a second and a minute", () => {
+    const { rules: inForce, atMs, neverCloses, instrument, hasDerivatives, modifications, isSuperseded, isTwin, ...own } = facts
+    const market = { rules: inForce, atMs, neverCloses, instrument, hasDerivatives }
+    const ahead = { sent: { second: 9, minute: 99, day: 999 }, modifications: 2, isSuperseded: true, isTwin: true }
+    assert.deepStrictEqual(TaskGate.factsOf(market, ahead, own), {
+      ...facts,
+      ...ahead,
+      sent: { second: 0, minute: 0, day: 999 }
+    })
+    assert.deepStrictEqual([modifications, isSuperseded, isTwin], [0, false, false])
+  })
+
+  it("measures by the database's clock how old a request of the same terms is", () => {
+    const [rowMs, marketMs] = [5_000_000, 7_000]
+    assert.strictEqual(TaskGate.sameTermsAtMs(rowMs - 300, rowMs, marketMs), 6_700)
+    assert.strictEqual(TaskGate.sameTermsAtMs(null, rowMs, marketMs), null)
+  })
+
   it("lets a stop of the account close its positions, and no other order of a stopped account open one", () => {
     const known = { lossStop: "its loss", exposure: { net: 65, openBuy: 0, openSell: 0 } }
     const close = { ...place, transaction_type: "SELL" }

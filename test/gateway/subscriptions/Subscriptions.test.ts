@@ -1,7 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { instrumentsMax, subscriptionsPerUserMax } from "../../../src/store/subscriptions/SubscriptionPlaces.ts"
+import { subscriptionsPerUserMax } from "../../../src/store/subscriptions/SubscriptionPlaces.ts"
 import { SubscriptionRepo } from "../../../src/store/subscriptions/SubscriptionRepo.ts"
 import { accountIds, ask, eventually, tokens, World, world } from "../GatewayWorld.ts"
 
@@ -322,7 +322,7 @@ layer(world(), { excludeTestServices: true })("Subscriptions", (it) => {
       const filler = { tradingsymbol: "X", segment: "NFO-OPT", requestedMode: "LTP", createdBy: "others" } as const
       const fill = (from: number, account: string) =>
         subscriptions.addAll(
-          Array.from({ length: instrumentsMax }, (_, at) => ({ ...filler, instrumentToken: from + at })),
+          Array.from({ length: 3_000 }, (_, at) => ({ ...filler, instrumentToken: from + at })),
           [account]
         )
       yield* fill(10_000_000, "acc1")

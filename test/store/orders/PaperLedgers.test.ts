@@ -44,9 +44,10 @@ const filled = ({ orderId }: PaperOrder.PaperOrder, number: number, quantity: nu
           VALUES (${tradeId}, ${orderId}, ${number}, 'a1', ${quantity}, 10000, ${boughtAt}::timestamptz)`
   })
 
+const unmarked = () => null
 const lines = Effect.gen(function* () {
   const ledgers = yield* PaperLedgers
-  const { ledger } = yield* ledgers.of("a1", shipped, today)
+  const { ledger } = yield* ledgers.of("a1", shipped, today, unmarked)
   return PaperLedger.lines(ledger, today).map(({ instrument, position }) => [instrument.tradingsymbol, position.overnightQuantity])
 })
 
@@ -68,7 +69,7 @@ describe("PaperLedgers", () => {
         [1, 2, 3].map(() => [option.tradingsymbol, 225])
       )
       const ledgers = yield* PaperLedgers
-      assert.deepStrictEqual(PaperLedger.lines((yield* ledgers.of("a2", shipped, today)).ledger, today), [])
+      assert.deepStrictEqual(PaperLedger.lines((yield* ledgers.of("a2", shipped, today, unmarked)).ledger, today), [])
     }).pipe(Effect.provide(fresh()))
   )
 
@@ -90,7 +91,7 @@ describe("PaperLedgers", () => {
       yield* actions.remove(rows[0]?.actionId ?? 0, "admin")
       assert.deepStrictEqual(yield* lines, [["INFY", 10]])
       const other = { ...shipped }
-      const { ledger } = yield* ledgers.of("a1", other, today)
+      const { ledger } = yield* ledgers.of("a1", other, today, unmarked)
       assert.deepStrictEqual([ledger.ground.rules === other, ledger.trades], [true, 1])
     }).pipe(Effect.provide(fresh()))
   )
@@ -102,7 +103,10 @@ describe("PaperLedgers", () => {
       const paper = orderOf("t3", option, "NRML")
       yield* placed(paper)
       yield* filled(paper, 1, 75)
-      const settlement = Effect.map(ledgers.of("a1", shipped, today), (it) => [it.settlement(option), it.settlement(share)])
+      const settlement = Effect.map(ledgers.of("a1", shipped, today, unmarked), ({ at: { prices } }) => [
+        prices.settlement(option),
+        prices.settlement(share)
+      ])
       assert.deepStrictEqual(yield* settlement, [null, null])
       const { exchange, tradingsymbol } = option
       const price = new Money.Decimal("123.45")

@@ -6,6 +6,7 @@ import * as Limits from "../../../src/domain/strategy/Limits.ts"
 import * as Postgres from "../../../src/store/Postgres.ts"
 import { CandleRepo } from "../../../src/store/strategies/CandleRepo.ts"
 import { StrategyRepo } from "../../../src/store/strategies/StrategyRepo.ts"
+import { AccountCapacity } from "../../../src/store/subscriptions/AccountCapacity.ts"
 import { SubscriptionRepo } from "../../../src/store/subscriptions/SubscriptionRepo.ts"
 import { until } from "../../streams/Nats.ts"
 import { fresh, isLockAwaited } from "../Stores.ts"
@@ -255,7 +256,8 @@ layer(fresh(), { excludeTestServices: true })("StrategyRepo", (it) => {
   it.effect("two gateways that create a user's last strategy at once create one, and other users do not wait", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
-      const [here, there] = [yield* StrategyRepo, yield* Effect.provide(StrategyRepo, Layer.fresh(StrategyRepo.Default))]
+      const otherProcess = Layer.fresh(StrategyRepo.Default).pipe(Layer.provide(Layer.succeed(AccountCapacity, 3_000)))
+      const [here, there] = [yield* StrategyRepo, yield* Effect.provide(StrategyRepo, otherProcess)]
       const max = Limits.strategiesPerUserMax
       yield* sql`INSERT INTO strategies (owner, name, tags) SELECT 'full', 's', '{}' FROM generate_series(2, ${max})`
       const [isCreated, mayCommit] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]

@@ -1,12 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Either, FastCheck as fc } from "effect"
-import {
-  AccountFull,
-  assign,
-  instrumentsMax,
-  type Save,
-  subscriptionsPerUserMax
-} from "../../../src/store/subscriptions/SubscriptionPlaces.ts"
+import { Either, FastCheck as fc, Option } from "effect"
+import { AccountFull, assign, refusalOf, type Save, subscriptionsPerUserMax } from "../../../src/store/subscriptions/SubscriptionPlaces.ts"
 import type * as SubscriptionRows from "../../../src/store/subscriptions/SubscriptionRows.ts"
 
 const wanted = (instrumentToken: number, more: Partial<Save> = {}): Save => ({
@@ -31,7 +25,8 @@ const stored = (token: number, more: Partial<SubscriptionRows.Row> = {}): readon
     ...more
   }
 ]
-const nothing = { rows: new Map<number, SubscriptionRows.Row>(), loads: [] }
+const instrumentsMax = 3_000
+const nothing = { rows: new Map<number, SubscriptionRows.Row>(), loads: [], instrumentsMax }
 const accounts = ["a1", "a2", "a3"]
 const placesOf = (outcomes: ReturnType<typeof assign>) =>
   outcomes.map(Either.match({ onLeft: ({ _tag }) => _tag, onRight: ({ row }) => row.accountId }))
@@ -59,15 +54,15 @@ describe("places of subscriptions", () => {
     const loads = [load("a1", subscriptionsPerUserMax - 1, "u1")]
     const rows = new Map([stored(7)])
     const batch = [wanted(7), wanted(8), wanted(9), wanted(8), wanted(10, { origin: "window" }), wanted(11, { createdBy: "u2" })]
-    const outcomes = assign({ rows, loads }, batch, accounts, "request")
+    const outcomes = assign({ rows, loads, instrumentsMax }, batch, accounts, "request")
     assert.deepStrictEqual(placesOf(outcomes), ["a1", "a2", "LimitReached", "a2", "a3", "a2"])
-    assert.isTrue(assign({ rows, loads }, batch, accounts, "need").every(Either.isRight))
+    assert.isTrue(assign({ rows, loads, instrumentsMax }, batch, accounts, "need").every(Either.isRight))
   })
 
   it("only its creator and administrators take something away from an active subscription, and anyone may add to it", () => {
     const rows = new Map([stored(1, { requestedMode: "QUOTE" }), stored(2, { status: "inactive", requestedMode: "FULL" })])
     const outcomeOf = (token: number, more: Partial<Save>) =>
-      placesOf(assign({ rows, loads: [] }, [wanted(token, more)], accounts, "request"))[0]
+      placesOf(assign({ rows, loads: [], instrumentsMax }, [wanted(token, more)], accounts, "request"))[0]
     const others = { createdBy: "u2" }
     assert.strictEqual(outcomeOf(1, { ...others, requestedMode: "LTP" }), "TakesAway")
     assert.strictEqual(outcomeOf(1, { ...others, accountId: "a2" }), "TakesAway")
@@ -90,15 +85,37 @@ describe("places of subscriptions", () => {
   it("a leg keeps the mode of an active subscription, a request sets it, and a person's subscription never becomes a window's", () => {
     const rows = new Map([stored(1), stored(2, { status: "inactive" }), stored(3, { tradingsymbol: "OLD", accountId: "a3" })])
     const modes = (purpose: "request" | "need") =>
-      assign({ rows, loads: [] }, [wanted(1, { origin: "window" }), wanted(2, { origin: "window" }), wanted(3)], accounts, purpose).map(
-        (one) => Either.isRight(one) && [one.right.row.requestedMode, one.right.row.origin, one.right.created]
-      )
+      assign(
+        { rows, loads: [], instrumentsMax },
+        [wanted(1, { origin: "window" }), wanted(2, { origin: "window" }), wanted(3)],
+        accounts,
+        purpose
+      ).map((one) => Either.isRight(one) && [one.right.row.requestedMode, one.right.row.origin, one.right.created])
     assert.deepStrictEqual(modes("need"), [
       ["LTP", "person", false],
       ["FULL", "window", false],
       ["FULL", "person", true]
     ])
     assert.deepStrictEqual(modes("request")[0], ["FULL", "person", false])
+  })
+
+  it("an account takes as many as its connections carry, and a refusal says how many that is", () => {
+    for (const size of [2, 1_000, 6_000]) {
+      const loads = [load("a1", size - 1), load("a2", size)]
+      const batch = [wanted(1, { accountId: "a1" }), wanted(2, { accountId: "a1" }), wanted(3)]
+      const outcomes = assign({ ...nothing, loads, instrumentsMax: size }, batch, ["a1", "a2"], "request")
+      assert.deepStrictEqual(placesOf(outcomes), ["a1", "AccountFull", "AccountFull"])
+      assert.deepStrictEqual(
+        outcomes.slice(1).map((one) => Either.isLeft(one) && one.left),
+        ["a1", null].map((account) => new AccountFull({ account, instrumentsMax: size }))
+      )
+      const [, row] = stored(1, { accountId: "a3" })
+      const refusal = (account: string) => refusalOf(row, { status: "active", account }, { loads, instrumentsMax: size })
+      assert.deepStrictEqual(
+        [refusal("a1"), refusal("a2")],
+        [Option.none(), Option.some(new AccountFull({ account: "a2", instrumentsMax: size }))]
+      )
+    }
   })
 
   it("no account takes more instruments than it may carry, whatever is requested in whatever order", () => {

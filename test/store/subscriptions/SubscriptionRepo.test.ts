@@ -1,8 +1,8 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Either, Option } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import { StrategyRepo } from "../../../src/store/strategies/StrategyRepo.ts"
-import { AccountFull, instrumentsMax, type Save } from "../../../src/store/subscriptions/SubscriptionPlaces.ts"
+import { AccountFull, type Save } from "../../../src/store/subscriptions/SubscriptionPlaces.ts"
 import { SubscriptionRepo } from "../../../src/store/subscriptions/SubscriptionRepo.ts"
 import { migratedDatabase } from "../../TestBackends.ts"
 import { fresh, started } from "../Stores.ts"
@@ -201,9 +201,10 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo concurrency", (i
 })
 
 layer(fresh(), { excludeTestServices: true })("SubscriptionRepo at its limit", (it) => {
-  it.effect("an account takes no more active instruments than one connection carries, and keeps those it has", () =>
+  it.effect("an account takes no more active instruments than its connections carry, and keeps those it has", () =>
     Effect.gen(function* () {
       const subscriptions = yield* SubscriptionRepo
+      const instrumentsMax = 3_000
       const all = Array.from({ length: instrumentsMax }, (_, at) => wanted(at + 1, { createdBy: `u${at % 3}` }))
       assert.strictEqual(yield* subscriptions.addAll(all, ["a1"]), instrumentsMax)
       /** The account that was full; null if all were. */
@@ -231,6 +232,39 @@ layer(fresh(), { excludeTestServices: true })("SubscriptionRepo at its limit", (
         { concurrency: 2 }
       )
       assert.deepStrictEqual(both.map(({ _tag }) => _tag).sort(), ["Left", "Right"])
+    })
+  )
+})
+
+layer(fresh({ KITE_CONNECTION_INSTRUMENTS: "2" }), { excludeTestServices: true })("SubscriptionRepo with small connections", (it) => {
+  it.effect("an account takes as many instruments as its two connections carry, for subscriptions and legs", () =>
+    Effect.gen(function* () {
+      const subscriptions = yield* SubscriptionRepo
+      const strategies = yield* StrategyRepo
+      const saved = yield* subscriptions.saveAll(
+        [1, 2, 3, 4, 5].map((token) => wanted(token)),
+        ["a1"]
+      )
+      assert.deepStrictEqual(saved.map(Either.match({ onLeft: ({ _tag }) => _tag, onRight: ({ row }) => row.accountId })), [
+        "a1",
+        "a1",
+        "a1",
+        "a1",
+        "AccountFull"
+      ])
+      const fullOf = <A, E>(attempt: Effect.Effect<A, E>) =>
+        Effect.map(Effect.flip(attempt), (error) => (error instanceof AccountFull ? [error.account, error.instrumentsMax] : String(error)))
+      assert.deepStrictEqual(yield* fullOf(subscriptions.save(wanted(6, { accountId: "a1" }), ["a1"])), ["a1", 4])
+      const leg = {
+        instrumentToken: 7,
+        tradingsymbol: "SYM7",
+        exchange: "NFO",
+        direction: "BUY",
+        quantity: 1,
+        entryPrice: Money.zero
+      } as const
+      const legs = [{ leg, subscribe: { segment: "NFO-OPT", accounts: ["a1"] } }]
+      assert.deepStrictEqual(yield* fullOf(strategies.create("u1", { name: "one" }, legs)), [null, 4])
     })
   )
 })

@@ -2,7 +2,6 @@ import { Clock, Effect } from "effect"
 import { isOpen, type Order } from "../../../broker/orders/Orders.ts"
 import { isProduct, isVariety } from "../../../domain/accounts/OrderAttributes.ts"
 import * as IndiaTime from "../../../domain/IndiaTime.ts"
-import * as Money from "../../../domain/Money.ts"
 import * as Gate from "../../../domain/orders/Gate.ts"
 import * as OrderDecider from "../../../domain/orders/OrderDecider.ts"
 import type * as OrderRequest from "../../../domain/orders/OrderRequest.ts"
@@ -25,8 +24,6 @@ const deadlineMs = 60_000
 const bookAgeMsMax = 5_000
 /** The pauses between the eight rounds of closing orders add up to about ten minutes. Each round may also wait for its orders. */
 const rounds = { roundsMax: 8, waitMs: 5_000, waitMsMax: 300_000, openMsMax: 300_000 } as const
-/** A closing order is sent at the market, within the protection that the broker chooses. */
-const automaticProtection = new Money.Decimal(-1)
 
 const failureOf = ({ errorMessage, errorType }: StoppedTask) =>
   errorType === null ? null : { type: errorType, message: errorMessage ?? "" }
@@ -139,71 +136,76 @@ const makeFacts = (desks: TaskRun.Desks) =>
       })
   })
 
-/**
- * Closes the positions of stopped strategies in this account, and of the account itself, if the stop asks for it. Every step is an order
- * task with the usual protocol. After a crash the look is repeated. A round of closing orders and the count of rounds are saved in one
- * transaction, which fails if the facts of the look have changed, so that each closing order is made once.
- */
-export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effect<void>) =>
-  Effect.gen(function* () {
-    const repo = yield* SquareOffRepo
-    const registry = yield* InstrumentRegistry
-    const rules = yield* RuleBook
-    const marketClock = yield* MarketClock
-    const factsOf = yield* makeFacts(desks)
-    const { account, changed, lease } = desks.live
+type Begin = (taskId: number) => Effect.Effect<void>
 
-    const closing = (stored: Stored, positions: ReadonlyArray<SquareOff.Position>, nowMs: number): ReadonlyArray<NewTask> => {
-      const requests = positions.flatMap(({ exchange, net, product, tradingsymbol }): ReadonlyArray<OrderRequest.Place> => {
-        const instrument = registry.bySymbol(exchange, tradingsymbol)
-        if (instrument === undefined || !isProduct(product)) return []
-        const parts = Gate.closingParts({ rules: rules.current(), atMs: marketClock.unsafeNow(), instrument }, Math.abs(net))
-        return parts.map((quantity) => ({
-          kind: "place",
-          variety: "regular",
-          exchange,
-          tradingsymbol,
-          transaction_type: net > 0 ? "SELL" : "BUY",
-          quantity,
-          product,
-          order_type: "MARKET",
-          validity: "DAY",
-          market_protection: automaticProtection
-        }))
-      })
-      return requests.map((request, at) =>
+/** The orders of one round that close positions. A position of an instrument that is not listed has none. */
+const makeRound = Effect.gen(function* () {
+  const registry = yield* InstrumentRegistry
+  const rules = yield* RuleBook
+  const marketClock = yield* MarketClock
+  const closing = (position: SquareOff.Position): ReadonlyArray<OrderRequest.Place> => {
+    const { exchange, net, product, tradingsymbol } = position
+    const instrument = registry.bySymbol(exchange, tradingsymbol)
+    if (instrument === undefined || !isProduct(product)) return []
+    const parts = Gate.closingParts({ rules: rules.current(), atMs: marketClock.unsafeNow(), instrument }, Math.abs(net))
+    return parts.map((quantity) => OwnTask.closing({ exchange, product, tradingsymbol }, net > 0 ? "SELL" : "BUY", quantity))
+  }
+  return (stored: Stored, positions: ReadonlyArray<SquareOff.Position>, nowMs: number): ReadonlyArray<NewTask> =>
+    positions
+      .flatMap(closing)
+      .map((request, at) =>
         OwnTask.make(stored, TaskNames.squareOffKey(nameOf(stored), stored.rounds + 1, at), request, nowMs + deadlineMs)
       )
+})
+
+/** Cancels tasks that were not sent, and open orders. A task that is being sent now is not touched. */
+const clear = (desk: TaskRun.Desk, stored: Stored, { cancel, withdraw }: SquareOff.Step, orders: ReadonlyArray<Order>, begin: Begin) =>
+  Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
+    const failure = stopOf(stored)
+    for (const taskId of withdraw) {
+      const found = yield* desk.repo.byId(taskId)
+      if (found !== undefined) yield* TaskRun.advance(desk, found, OrderDecider.Input.Cancel({ nowMs, failure }))
     }
-    /** Cancels tasks that were not sent, and open orders. A task that is being sent now is not touched. */
-    const clear = (desk: TaskRun.Desk, stored: Stored, { cancel, withdraw }: SquareOff.Step, orders: ReadonlyArray<Order>) =>
-      Effect.gen(function* () {
-        const nowMs = yield* Clock.currentTimeMillis
-        const failure = stopOf(stored)
-        for (const taskId of withdraw) {
-          const found = yield* desk.repo.byId(taskId)
-          if (found !== undefined) yield* TaskRun.advance(desk, found, OrderDecider.Input.Cancel({ nowMs, failure }))
-        }
-        for (const orderId of cancel) {
-          const variety = orders.find(({ order_id }) => order_id === orderId)?.variety ?? ""
-          if (!isVariety(variety)) continue
-          const request = { kind: "cancel", variety, order_id: orderId } as const
-          const task = OwnTask.make(stored, TaskNames.stopCancelKey(nameOf(stored), orderId), request, nowMs + deadlineMs)
-          const made = yield* desk.repo.submit([task])
-          for (const { taskId } of made.stored) yield* begin(taskId)
-        }
-      })
+    for (const orderId of cancel) {
+      const variety = orders.find(({ order_id }) => order_id === orderId)?.variety ?? ""
+      if (!isVariety(variety)) continue
+      const request = { kind: "cancel", variety, order_id: orderId } as const
+      const task = OwnTask.make(stored, TaskNames.stopCancelKey(nameOf(stored), orderId), request, nowMs + deadlineMs)
+      const made = yield* desk.repo.submit([task])
+      for (const { taskId } of made.stored) yield* begin(taskId)
+    }
+  })
+
+/** Counts a changed status. A person has to look at an incomplete one. */
+const announce = ({ scope, strategyId }: Stored, account: string, { message, status }: SquareOff.Step) =>
+  Effect.gen(function* () {
+    Metrics.squareOffs(scope, status)
+    if (status !== "incomplete") return
+    Metrics.alerts("square_off")
+    yield* Effect.logError(`the positions of a stopped ${scope} are not closed`, message).pipe(
+      Effect.annotateLogs({ account, strategy: strategyId })
+    )
+  })
+
+/** Takes the next step of one stop. */
+const makeLookAt = (desks: TaskRun.Desks, begin: Begin) =>
+  Effect.gen(function* () {
+    const repo = yield* SquareOffRepo
+    const factsOf = yield* makeFacts(desks)
+    const roundOf = yield* makeRound
+    const { account, changed, lease } = desks.live
     const save = (desk: TaskRun.Desk, stored: Stored, change: Change) =>
       // Meanwhile no order of the account passes the gate, so that a person's closing order is not sent at the same time as the round.
       desk.atGate.withPermits(1)(repo.save(stored, change, TaskRun.who))
 
-    const lookAt = (stored: Stored) =>
+    return (stored: Stored) =>
       Effect.gen(function* () {
         const desk = desks[stored.mode]
         const { facts, newestTaskId, orders } = yield* factsOf(desk, stored)
         const step = SquareOff.stepOf({ ...rounds, horizonMs: desk.policy.horizonMs }, facts)
-        yield* clear(desk, stored, step, orders)
-        const round = closing(stored, step.close, facts.nowMs)
+        yield* clear(desk, stored, step, orders, begin)
+        const round = roundOf(stored, step.close, facts.nowMs)
         const { message, status } = step
         const isSame = status === stored.status && message === stored.message && round.length === 0 && stored.epoch === lease.epoch
         if (isSame) return
@@ -212,14 +214,20 @@ export const run = (desks: TaskRun.Desks, begin: (taskId: number) => Effect.Effe
         yield* desk.step("squared", stored.stopId)
         for (const { taskId } of made) yield* begin(taskId)
         yield* changed
-        if (status === stored.status) return
-        Metrics.squareOffs(stored.scope, status)
-        if (status !== "incomplete") return
-        Metrics.alerts("square_off")
-        yield* Effect.logError(`the positions of a stopped ${stored.scope} are not closed`, message).pipe(
-          Effect.annotateLogs({ account, strategy: stored.strategyId })
-        )
+        if (status !== stored.status) yield* announce(stored, account, step)
       })
+  })
+
+/**
+ * Closes the positions of stopped strategies in this account, and of the account itself, if the stop asks for it. Every step is an order
+ * task with the usual protocol. After a crash the look is repeated. A round of closing orders and the count of rounds are saved in one
+ * transaction, which fails if the facts of the look have changed, so that each closing order is made once.
+ */
+export const run = (desks: TaskRun.Desks, begin: Begin) =>
+  Effect.gen(function* () {
+    const repo = yield* SquareOffRepo
+    const lookAt = yield* makeLookAt(desks, begin)
+    const { account } = desks.live
     return yield* OpenWork.watch({
       open: repo.open(account),
       lookAt,

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as Depth from "../../../src/domain/market/Depth.ts"
+import * as Depth from "../../../../src/domain/market/depth/Depth.ts"
 
 const level = (price: number, quantity: number, orders = 1): Depth.Level => ({ price, quantity, orders })
 const pad = level(0, 0, 0)
