@@ -1,7 +1,7 @@
 import { Data, type Duration, Effect, Option } from "effect"
 import * as SimulatedMarket from "../../broker/SimulatedMarket.ts"
 import type { Dependency } from "../../contract/service/HealthReport.ts"
-import { nextTurn } from "../../loop/Turn.ts"
+import * as Turn from "../../loop/Turn.ts"
 import { Redis } from "../../store/Redis.ts"
 import { SubscriptionRepo } from "../../store/subscriptions/SubscriptionRepo.ts"
 import { JetStream } from "../../streams/JetStream.ts"
@@ -14,14 +14,9 @@ const probeTimeout = "2 seconds"
 
 class Late extends Data.TaggedError("Late") {}
 
-/**
- * Fails if the probe has no answer within the time. A process that was busy itself finds both the answer and the end of the time when it
- * continues, and must see the answer first.
- */
-export const inTime = <A, E, R>(probe: Effect.Effect<A, E, R>, within: Duration.DurationInput = probeTimeout) => {
-  const late = Effect.sleep(within).pipe(Effect.zipRight(nextTurn), Effect.zipRight(nextTurn), Effect.zipRight(new Late()))
-  return Effect.raceFirst(Effect.disconnect(probe), late)
-}
+/** Fails if the probe has no answer within the time. */
+export const inTime = <A, E, R>(probe: Effect.Effect<A, E, R>, within: Duration.DurationInput = probeTimeout) =>
+  Turn.inTime(probe, within, () => new Late())
 
 /** Results of the probes. A backend is down when two probes in a row had no answer. */
 export interface Known {

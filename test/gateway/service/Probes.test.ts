@@ -1,11 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import { inTime } from "../../../src/gateway/service/Probes.ts"
+import { stall } from "../../Stall.ts"
 
-/** Keeps the process from doing anything else. */
-const stall = (ms: number) => {
-  for (const endMs = performance.now() + ms; performance.now() < endMs; );
-}
 const answer = (prepare: () => void) =>
   Effect.async<string>((resume) => {
     setImmediate(() => resume(Effect.succeed("answer")))
