@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as IndiaTime from "../../../src/domain/IndiaTime.ts"
 import * as Quantities from "../../../src/domain/rules/Quantities.ts"
 import { shipped } from "../../../src/domain/rules/Shipped.ts"
 import * as NoLimits from "../../gateway/NoLimits.ts"
@@ -32,7 +33,7 @@ describe("limits of a strategy, end to end", () => {
         yield* ask(running, "/accounts/sim1/mode", { method: "PUT", body: { mode: "live", confirm: "sim1" } })
         const { above, near, order } = traded(built)
         const instrument = built.simulator.market.instruments.find((it) => it.tradingsymbol === order.tradingsymbol)
-        const today = new Date().toISOString().slice(0, 10)
+        const today = IndiaTime.istDate(Date.now())
         const freeze = Quantities.freezeQuantity(shipped, order.exchange, instrument?.name ?? "", today)
         const largest =
           freeze._tag === "Right" && freeze.right !== null ? Math.floor(freeze.right.quantity / order.quantity) * order.quantity : 0
