@@ -1,6 +1,7 @@
 import { Config, Data, Duration, Effect, Mailbox, Option, Redacted } from "effect"
 import { Redis as Client, type RedisOptions } from "ioredis"
 import * as UnknownHost from "../domain/UnknownHost.ts"
+import * as Turn from "../loop/Turn.ts"
 
 /** The configuration requires Redis, and it did not answer at the start. The start can be repeated. */
 export class RedisNotReachable extends Data.TaggedError("RedisNotReachable")<{ readonly reason: string }> {
@@ -13,8 +14,7 @@ export class RedisUnavailable extends Data.TaggedError("RedisUnavailable")<{ rea
 
 export type State = "up" | "down" | "not configured"
 
-/** How long a start waits for the first connection. After that it goes on without Redis, or fails if Redis is required. */
-const startWait = Duration.seconds(3)
+const startWaitDefault = Duration.seconds(3)
 /** How long a stop waits for outstanding replies. */
 const stopWait = Duration.seconds(1)
 const transitionsMax = 16
@@ -56,7 +56,21 @@ const close = (client: Client) =>
     yield* Effect.sync(() => client.stream?.destroy())
   })
 
-const connect = (url: string) =>
+/** Ends with the first connection. It fails with the first attempt, unless Redis is required: then the client's next attempts count too. */
+const firstConnection = (client: Client, required: boolean) => {
+  const ready = Effect.async<void>((resume) => {
+    const done = () => resume(Effect.void)
+    if (client.status === "ready") done()
+    client.once("ready", done)
+    return Effect.sync(() => client.off("ready", done))
+  })
+  return Effect.catchAll(
+    Effect.tryPromise(() => client.connect()),
+    (error) => (required ? ready : Effect.fail(error))
+  )
+}
+
+const connect = (url: string, { required, startWait }: { readonly required: boolean; readonly startWait: Duration.Duration }) =>
   Effect.gen(function* () {
     const transitions = yield* Mailbox.make<{ readonly state: State; readonly reason?: string }>({
       capacity: transitionsMax,
@@ -88,9 +102,8 @@ const connect = (url: string) =>
         )
       )
     )
-    const connected = yield* Effect.tryPromise(() => client.connect()).pipe(
+    const connected = yield* Turn.inTime(firstConnection(client, required), startWait, () => "late").pipe(
       Effect.as(true),
-      Effect.timeoutTo({ duration: startWait, onSuccess: (ready) => ready, onTimeout: () => false }),
       // The start continues without Redis while the client keeps trying to connect.
       Effect.orElseSucceed(() => false)
     )
@@ -105,6 +118,8 @@ export class Redis extends Effect.Service<Redis>()("store/Redis", {
   scoped: Effect.gen(function* () {
     const url = yield* Config.option(Config.redacted("REDIS_URL"))
     const required = yield* Config.boolean("REDIS_REQUIRED").pipe(Config.withDefault(false))
+    // After this time the start goes on without Redis, or fails if Redis is required.
+    const startWait = yield* Config.duration("REDIS_START_WAIT").pipe(Config.withDefault(startWaitDefault))
     const address = Option.filter(Option.map(url, Redacted.value), (text) => text !== "")
     if (Option.isNone(address)) {
       if (required) return yield* new RedisNotReachable({ reason: "REDIS_URL is not set" })
@@ -115,7 +130,7 @@ export class Redis extends Effect.Service<Redis>()("store/Redis", {
           Effect.fail(new RedisUnavailable({ cause: "REDIS_URL is not set" }))
       } as const
     }
-    const { client, connected, reason } = yield* connect(address.value)
+    const { client, connected, reason } = yield* connect(address.value, { required, startWait })
     if (required && !connected) return yield* new RedisNotReachable({ reason: reason() })
     return {
       required,

@@ -1,9 +1,9 @@
 import { Config, Effect, type Scope } from "effect"
 import type * as Backpressure from "../domain/market/Backpressure.ts"
 import type * as FrameHeader from "../domain/record/FrameHeader.ts"
-import * as SteadyTime from "../loop/SteadyTime.ts"
 import { nextTurn } from "../loop/Turn.ts"
 import type { Interruption } from "./frames/Breaks.ts"
+import * as Drain from "./frames/Drain.ts"
 import { bufferBytesMaxDefault, Lanes } from "./frames/Lanes.ts"
 import { Peers } from "./frames/Peers.ts"
 import { Pressure } from "./frames/Pressure.ts"
@@ -19,10 +19,6 @@ const pauseMaxMs = 20
 const framesPerMs = 1.5
 /** Room for a few packets. */
 const bufferBytesMin = 1_024
-const drainMaxMs = 10_000
-/** A stop waits this long for a lost connection. Packets that are not acknowledged then are counted and logged. */
-const drainAwayMaxMs = 3_000
-const drainCheckMs = 5
 
 export interface FramePublisher {
   /** Copies one packet into its underlying's frame. Synchronous; allocates only a view of the packet and the buffer's growth. */
@@ -90,18 +86,16 @@ class Pacer {
 
 /** Waits until everything is acknowledged, within its limits. Returns the number of packets that are not. */
 const drain = (window: SendWindow, lanes: Lanes, { isConnected, nc }: Pick<JetStream, "isConnected" | "nc">) =>
-  Effect.gen(function* () {
-    let nowMs = yield* SteadyTime.nowMs
-    const endMs = nowMs + drainMaxMs
-    let upAtMs = nowMs
-    while ((window.openFrames > 0 || !lanes.isEmpty()) && nowMs < endMs && nowMs - upAtMs < drainAwayMaxMs && !nc.isClosed()) {
-      lanes.flushAll()
-      yield* Effect.sleep(drainCheckMs)
-      nowMs = yield* SteadyTime.nowMs
-      if (isConnected()) upAtMs = nowMs
-    }
-    return window.openPackets + lanes.packets
-  })
+  Effect.map(
+    Drain.drain({
+      isDone: () => window.openFrames === 0 && lanes.isEmpty(),
+      send: () => void lanes.flushAll(),
+      acknowledged: () => window.totals.frames,
+      isConnected,
+      isClosed: () => nc.isClosed()
+    }),
+    () => window.openPackets + lanes.packets
+  )
 
 /** The most bytes of packets of one account that wait for NATS. */
 export const bufferBytesMax = Config.integer("FRAME_BUFFER_BYTES_MAX").pipe(

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Schedule } from "effect"
+import { Effect, Fiber, Layer, Logger, Option, Schedule } from "effect"
 import { inject } from "vitest"
 import { Redis } from "../../src/store/Redis.ts"
 import { waitMsMax } from "../Patience.ts"
@@ -42,6 +42,21 @@ describe("Redis", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live.skipIf(server === null)(
+    "if Redis is required, the start waits for it and tries again (skipped when TARANG_REDIS=none asks for it)",
+    () =>
+      Effect.gen(function* () {
+        const door = yield* proxy(server ?? "")
+        yield* Effect.promise(door.stop)
+        const settings = { REDIS_URL: door.url, REDIS_REQUIRED: "true", REDIS_START_WAIT: `${waitMsMax} millis` }
+        const starting = yield* Effect.fork(Effect.scoped(Layer.build(at(settings))))
+        yield* Effect.sleep("500 millis")
+        assert.isTrue(Option.isNone(yield* Fiber.poll(starting)))
+        yield* Effect.promise(() => door.start())
+        yield* Fiber.join(starting)
+      }).pipe(Effect.scoped)
+  )
+
   it.live("if Redis is optional and away, the start succeeds and uses fail at once", () =>
     Effect.gen(function* () {
       const door = yield* proxy("redis://127.0.0.1:1")
@@ -72,7 +87,7 @@ describe("Redis", () => {
           assert.strictEqual(yield* redis.use((client) => client.get(key)), "1", "what failed was not sent later")
           yield* redis.use((client) => client.del(key))
           return yield* redis.use(async (client) => client)
-        }).pipe(Effect.provide(at({ REDIS_URL: door.url, REDIS_REQUIRED: "true" })))
+        }).pipe(Effect.provide(at({ REDIS_URL: door.url, REDIS_REQUIRED: "true", REDIS_START_WAIT: "60 seconds" })))
         assert.strictEqual(clients.status, "end")
       }).pipe(Effect.scoped)
   )
@@ -82,6 +97,7 @@ describe("Redis", () => {
       const door = yield* proxy(server ?? "")
       yield* Effect.gen(function* () {
         const redis = yield* Redis
+        yield* until("up")
         yield* Effect.sync(door.freeze)
         const error = yield* Effect.flip(redis.use((client) => client.ping()))
         assert.include(String(error.cause), "Command timed out")

@@ -324,7 +324,7 @@ describe("Health and outages", () => {
       Effect.gen(function* () {
         const door = yield* proxy(redisUrl ?? "")
         yield* within(
-          { config: { REDIS_URL: door.url, REDIS_REQUIRED: "true" } },
+          { config: { REDIS_URL: door.url, REDIS_REQUIRED: "true", REDIS_START_WAIT: "60 seconds" } },
           Effect.gen(function* () {
             yield* ready
             const redis = (wanted: string) =>

@@ -10,8 +10,8 @@ import { readRecord } from "../record/Record.ts"
 
 const nifty = 256_265
 const minutesOf = 60
-/** Minutes of the recording that pass in a second. */
-const minutesPerSecond = 4
+/** Minutes of the recording that pass in a second. NATS is away, starts again and is found again while it lasts, also on a busy machine. */
+const minutesPerSecond = 1
 /** NATS is away from here on, in minutes of the recording. */
 const awayFromMinute = 8
 /** Room for two minutes of the recording. */
@@ -112,6 +112,6 @@ describe("NATS away for longer than the publisher has room", () => {
         assert.strictEqual(record.packets + lost, received, "what was received is stored or counted")
         for (const [key, numbers] of record.numbers) assert.strictEqual(Math.max(...numbers) + 1, numbers.size, `holes in ${key}`)
       }).pipe(Effect.scoped),
-    300_000
+    600_000
   )
 })

@@ -23,7 +23,8 @@ const recorded = Effect.gen(function* () {
     (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
   )
   yield* Effect.promise(() => writeFile(join(folder, "day.csv"), csv))
-  return yield* world({ mode: "recorded", file: join(folder, "day.csv"), underlying: "NIFTY", speed: 50 })
+  // So slow that it lasts until a busy machine has subscribed.
+  return yield* world({ mode: "recorded", file: join(folder, "day.csv"), underlying: "NIFTY", speed: 25 })
 })
 
 const timeframes = ["1m", "3m", "5m"] as const
@@ -125,6 +126,6 @@ describe("indicators of the whole platform", () => {
           (keys) => keys.length === 0
         )
       }),
-    300_000
+    600_000
   )
 })

@@ -185,7 +185,7 @@ describe("Platform start and stop", () => {
           assert.isTrue(Exit.isFailure(away.exit), text)
           if (Exit.isFailure(away.exit)) assert.include(Cause.pretty(away.exit.cause), text)
           yield* Effect.promise(() => door.start())
-          const back = yield* start({ ...config, ...by(door.url) })
+          const back = yield* start({ ...config, ...by(door.url), REDIS_START_WAIT: "60 seconds" })
           yield* eventually(`it is ready after: ${text}`, ask(back, "/health/ready"), ({ status }) => status === 200)
           yield* back.stop
         }
