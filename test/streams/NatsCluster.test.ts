@@ -18,8 +18,6 @@ import { freePort } from "../FreePort.ts"
 import { waitMsMax } from "../Patience.ts"
 import type { NatsServer } from "../TestBackends.ts"
 import { admissionByName, answerLogins, connectOwner } from "./Admissions.ts"
-import type { NatsServer } from "../TestBackends.ts"
-import { admissionByName, answerLogins, connectOwner } from "./Admissions.ts"
 import { bytes, collect, messages, range, Server, text, until } from "./Nats.ts"
 
 const nodes = 3
