@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { Page } from "playwright-core"
 import { ask, eventually, type Running, token } from "../platform/PlatformWorld.ts"
 import { prepare, skip } from "./Browser.ts"
-import { click, opened, shows, state, textsOf, until } from "./PageWorld.ts"
+import { click, noticed, opened, shows, state, textsOf, undone, until } from "./PageWorld.ts"
 import { readable } from "./Readable.ts"
 
 prepare()
@@ -14,6 +14,7 @@ const fill = (page: Page, label: string, text: string) => Effect.promise(() => p
 const states = (page: Page) => textsOf(page, ".alertlist .alertstate")
 const send = '.alertfields button[type="submit"]'
 interface Saved {
+  readonly alert_id: number
   readonly name: string
   readonly threshold: string
   readonly status: string
@@ -40,8 +41,7 @@ describe.skipIf(skip)("Alerts on the page", () => {
       Effect.gen(function* () {
         const { page, problems, running } = yield* opened()
         yield* until(page, '.alerts .hint:has-text("No alerts yet")')
-        yield* set(page, "chain", "spot", "above", "1", "Any spot")
-        yield* until(page, '.notice:has-text("Any spot: NIFTY"):has-text("Spot is ")')
+        yield* noticed(page, ':has-text("Any spot: NIFTY"):has-text("Spot is ")', set(page, "chain", "spot", "above", "1", "Any spot"))
         yield* eventually("it fired", states(page), (all) => all.join() === "Fired")
         yield* shows(page, ".alertlist small", (text) => /^NIFTY .* Spot at or above 1 · fires once · fired .* IST$/.test(text))
 
@@ -61,10 +61,10 @@ describe.skipIf(skip)("Alerts on the page", () => {
         yield* click(page, '.alertlist button:text-is("Watch again")')
         yield* shows(page, ".alertlist small", (text) => text !== first && text.includes("fired"))
 
-        yield* click(page, '.alertlist li:nth-child(1) button:text-is("Delete")')
-        yield* eventually("one is left", states(page), (all) => all.join() === "Watching")
-        yield* click(page, '.notice:has-text("Alert deleted: Any spot") button:text-is("Undo")')
-        yield* eventually("it is back", saved(running), (all) => all.some(({ name }) => name === "Any spot"))
+        const idOf = (all: ReadonlyArray<Saved>) => all.find(({ name }) => name === "Any spot")?.alert_id
+        const before = idOf(yield* saved(running))
+        yield* undone(page, ':has-text("Alert deleted: Any spot")', click(page, '.alertlist li:nth-child(1) button:text-is("Delete")'))
+        yield* eventually("another one in its place", Effect.map(saved(running), idOf), (id) => id !== undefined && id !== before)
         yield* eventually("it fires again", states(page), (all) => all.join() === "Watching,Fired")
         assert.deepStrictEqual(problems, [])
       }).pipe(Effect.scoped),
@@ -105,8 +105,8 @@ describe.skipIf(skip)("Alerts on the page", () => {
         yield* eventually("symbols that begin so", proposals, (count) => count > 0)
 
         const on = { source: "instrument", symbol: "NIFTY", field: "last_price" }
-        yield* ask(running, "/alerts", { method: "POST", body: { name: "Elsewhere", on, condition: "above", threshold: "1" } })
-        yield* until(page, '.notice:has-text("Elsewhere: NIFTY 50 Last price is ")')
+        const body = { name: "Elsewhere", on, condition: "above", threshold: "1" }
+        yield* noticed(page, ':has-text("Elsewhere: NIFTY 50 Last price is ")', ask(running, "/alerts", { method: "POST", body }))
         yield* eventually("it is in the list", textsOf(page, ".alertlist .name"), (all) => all.at(-1) === "Elsewhere")
 
         const viewer = yield* token("demo", "viewer")

@@ -7,7 +7,7 @@ import { StrategyLimitRepo } from "../../src/store/orders/StrategyLimitRepo.ts"
 import { ask, eventually, type Running, spareAccount, token } from "../platform/PlatformWorld.ts"
 import { started } from "../store/Stores.ts"
 import { picture, prepare, skip } from "./Browser.ts"
-import { click, hidden, opened, press, shows, state, textOf, textsOf, until, visit } from "./PageWorld.ts"
+import { click, hidden, noticed, opened, press, shows, state, textOf, textsOf, until, visit } from "./PageWorld.ts"
 import { readable } from "./Readable.ts"
 
 prepare()
@@ -52,8 +52,7 @@ describe.skipIf(skip)("Orders on the page", () => {
         yield* Effect.promise(() => page.setViewportSize({ width: 1440, height: 900 }))
         const asked = Number(yield* Effect.promise(() => page.inputValue('.orderticket input[aria-label="Price"]')))
         yield* fill(page, "Price", String(Math.round(asked * 20 * 1.05) / 20))
-        // A notice stays for some seconds only.
-        yield* Effect.all([until(page, '.notice:has-text("accepted on paper")'), click(page, send)], { concurrency: 2 })
+        yield* noticed(page, ':has-text("accepted on paper")', click(page, send))
         yield* eventually("the filled order", statuses(page), (all) => all.join() === "COMPLETE")
         yield* tab(page, "Positions")
         const [order] = yield* ordersOf(running)

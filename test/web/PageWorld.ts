@@ -15,6 +15,13 @@ export const click = (page: Page, selector: string) => Effect.promise(() => page
 export const press = (page: Page, ...keys: ReadonlyArray<string>) =>
   Effect.promise(() => keys.reduce((done, key) => done.then(() => page.keyboard.press(key)), Promise.resolve()))
 
+/** Does something, and waits for the notice about it. A notice stays for some seconds only, so the wait begins first. */
+export const noticed = <A>(page: Page, notice: string, act: Effect.Effect<A>) =>
+  Effect.all([until(page, `.notice${notice}`), act], { concurrency: 2 })
+/** Does something, and takes it back by the notice about it. */
+export const undone = <A>(page: Page, notice: string, act: Effect.Effect<A>) =>
+  Effect.all([click(page, `.notice${notice} button:text-is("Undo")`), act], { concurrency: 2 })
+
 /** Opens the page of a gateway as user demo. */
 export const visit = (page: Page, url: string) => Effect.flatMap(token(), (jwt) => Effect.promise(() => page.goto(`${url}/#token=${jwt}`)))
 

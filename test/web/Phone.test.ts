@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { Page } from "playwright-core"
 import { ask, token } from "../platform/PlatformWorld.ts"
 import { picture, prepare, skip } from "./Browser.ts"
-import { opened, press, shows, state, until } from "./PageWorld.ts"
+import { noticed, opened, press, shows, state, until } from "./PageWorld.ts"
 import { wider } from "./Readable.ts"
 
 prepare()
@@ -67,8 +67,7 @@ describe.skipIf(skip)("On a phone", () => {
         yield* tap(page, '.book .segments >> text="Payoff"')
         yield* until(page, ".book .payoff")
         yield* fits(page, "its payoff")
-        yield* tap(page, '.book .legs tr:nth-child(2) button[title="Remove"]')
-        yield* until(page, ".notice:visible")
+        yield* noticed(page, "", tap(page, '.book .legs tr:nth-child(2) button[title="Remove"]'))
         yield* fits(page, "a notice")
 
         yield* tap(page, '.ticket button:text-is("Order")')

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ask, eventually } from "../platform/PlatformWorld.ts"
 import { picture, prepare, skip } from "./Browser.ts"
-import { click, opened, shows, textOf, textsOf, until } from "./PageWorld.ts"
+import { click, opened, shows, textOf, textsOf, undone, until } from "./PageWorld.ts"
 
 prepare()
 
@@ -62,10 +62,13 @@ describe.skipIf(skip)("Strategies on the page", () => {
         yield* Effect.promise(() => entry.press("Enter"))
         yield* eventually("the entry price is stored", legs, (all) => all[0]?.["entry_price"] === "12.35")
 
-        yield* click(page, '.book .legs tr:nth-child(2) button[title="Remove"]')
-        yield* eventually("a leg less", legs, (all) => all.length === 3)
-        yield* click(page, '.notice:has-text("Removed") button')
-        const back = yield* eventually("it is back", legs, (all) => all.length === 4)
+        const before = new Set((yield* legs).map((leg) => leg["leg_id"]))
+        yield* undone(page, ':has-text("Removed")', click(page, '.book .legs tr:nth-child(2) button[title="Remove"]'))
+        const back = yield* eventually(
+          "a leg less, and another one in its place",
+          legs,
+          (all) => all.length === 4 && all.some((leg) => !before.has(leg["leg_id"]))
+        )
         assert.strictEqual(new Set(back.map((leg) => leg["tradingsymbol"])).size, 4)
 
         yield* click(page, "tr.atm td.call.k-ask")

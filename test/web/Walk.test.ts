@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { Page } from "playwright-core"
 import { ask, eventually, type Running, start, world } from "../platform/PlatformWorld.ts"
 import { built, prepare, skip, tab } from "./Browser.ts"
-import { click, opened, openedAfterTheEnd, press, shows, state, textOf, textsOf, until, visit } from "./PageWorld.ts"
+import { click, opened, openedAfterTheEnd, press, shows, state, textOf, textsOf, undone, until, visit } from "./PageWorld.ts"
 import { readable } from "./Readable.ts"
 
 prepare()
@@ -113,9 +113,7 @@ const useHands = (page: Page) =>
     yield* click(page, '.book .segments >> text="Payoff"')
     yield* until(page, ".book .payoff")
     yield* readable(page, "walk 07 saved strategy and payoff")
-    yield* click(page, '.book .legs tr:nth-child(2) button[title="Remove"]')
-    yield* until(page, '.notice button:has-text("Undo")')
-    yield* click(page, '.notice button:has-text("Undo")')
+    yield* undone(page, ':has-text("Removed")', click(page, '.book .legs tr:nth-child(2) button[title="Remove"]'))
     yield* eventually("both legs", textsOf(page, ".book .legs tbody tr"), (rows) => rows.length === 2)
   })
 

@@ -2,11 +2,9 @@ import * as Client from "../../../src/client/Client.ts"
 
 export type Api = Client.Client["rest"]
 
-const answerMsMax = 15_000
-
 /** A client of the gateway that served this page. `onUnauthorized` is called when it no longer accepts the token. */
 export const connect = (token: string, onUnauthorized: () => void = () => undefined): Client.Client =>
-  Client.make({ url: new URL(import.meta.url).origin, token, answerMsMax, onUnauthorized })
+  Client.make({ url: new URL(import.meta.url).origin, token, onUnauthorized })
 
 interface Page {
   readonly limit: number
