@@ -23,7 +23,7 @@ const families = {
   // The backfill leaves one request of history a second to people who wait for an answer.
   backfill: { group: "historical", limit: "historical_requests_per_second", kept: 1, waitMsMax: 60_000 },
   // Reading an account's state comes first: `other` leaves it two slots of each second.
-  state: { group: "other", limit: "other_requests_per_second", kept: 0, waitMsMax: 30_000 },
+  state: { group: "other", limit: "other_requests_per_second", kept: 0, waitMsMax: 5_000 },
   other: { group: "other", limit: "other_requests_per_second", kept: 2, waitMsMax: 30_000 }
 } as const
 
@@ -95,7 +95,7 @@ export const layer = Layer.scoped(
             return yield* self
           }
           Metrics.budgetWaitedMs(family, taken.waitedMs)
-          return yield* slots.holding(taken.slot, self)
+          return yield* slots.holding(taken.key, self)
         })
     return { of, limited, limitedForMs }
   })

@@ -19,7 +19,7 @@ const encode = Schema.encodeSync(Stored)
  * Automatic logins of all processes on one NATS. The process that first needs a session signs in, and the others use that session. While
  * NATS is away, or without ACCOUNTS_KEY_FILE, each process signs in by itself.
  */
-export const layer = Layer.scoped(
+export const layer = Layer.effect(
   AutomaticLogins.AutomaticLogins,
   Effect.gen(function* () {
     const accounts = yield* Accounts
@@ -55,7 +55,7 @@ export const layer = Layer.scoped(
             if (Option.isSome(found)) return Effect.succeed(found.value)
             return Effect.flatMap(slots.take({ of: [account, "login"], count: 1, kept: 0, waitMsMax: lookEveryMs }), (taken) => {
               if (taken._tag === "Full" && looksLeft > 0) return inTurn(looksLeft - 1)
-              return taken._tag === "Slot" ? slots.holding(taken.slot, takeOrSignIn) : takeOrSignIn
+              return taken._tag === "Slot" ? slots.holding(taken.key, takeOrSignIn) : takeOrSignIn
             })
           })
         const takeOrSignIn = Effect.flatMap(usable, Option.match({ onNone: () => signIn, onSome: Effect.succeed }))
