@@ -87,7 +87,9 @@ export const make = Effect.gen(function* () {
         if (waitedMs >= wish.waitMsMax) return { _tag: "Full" } as const
         yield* Effect.sleep(lookEveryMs)
       }
-    }).pipe(Effect.catchAll((error) => Effect.as(Effect.logDebug("request slots cannot be read", error.message), { _tag: "Away" } as const)))
+    }).pipe(
+      Effect.catchAll((error) => Effect.as(Effect.logDebug("request slots cannot be read", error.message), { _tag: "Away" } as const))
+    )
   /** Runs a request that owns a slot. The slot is free a second after the request's end. */
   const holding = <A, E>(key: string, self: Effect.Effect<A, E>): Effect.Effect<A, E> => {
     const keep = Effect.ignore(write(key))
