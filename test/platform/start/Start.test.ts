@@ -202,7 +202,7 @@ describe("Platform start and stop", () => {
     "TC-SUB-010 TC-SUB-011 after a restart every active subscription streams again, on the same account",
     () =>
       Effect.gen(function* () {
-        // No other account stands in for one whose login is slow.
+        // On a busy machine a login is slow. Without this setting another account would take over its instruments.
         const { config, nats, simulator } = yield* world(undefined, { ACCOUNT_STAND_INS: "false" })
         const first = yield* start({ ...config, SEED_USER: "demo" })
         const before = yield* ask(first, "/subscriptions?limit=1000")
