@@ -34,10 +34,16 @@ export const until = (what: string, holds: () => boolean): Effect.Effect<void> =
     return yield* Effect.dieMessage(`waited ${waitMsMax / 1_000} s for ${what}`)
   })
 
+/**
+ * A request with a connection of its own. The simulator closes a connection that nobody used for 65 s, and after a stall of that length a
+ * request would be sent on the connection while it is closed.
+ */
+export const alone = { headers: { connection: "close" } } as const
+
 /** The request token in the login page's redirect. */
 export const requestToken = (url: string, apiKey: string): Effect.Effect<string> =>
   Effect.promise(async () => {
-    const response = await fetch(`${url}/connect/login?v=3&api_key=${apiKey}`, { redirect: "manual" })
+    const response = await fetch(`${url}/connect/login?v=3&api_key=${apiKey}`, { ...alone, redirect: "manual" })
     return new URL(response.headers.get("location") ?? "").searchParams.get("request_token") ?? ""
   })
 

@@ -7,7 +7,8 @@ import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as Instrument from "../../../src/domain/market/Instrument.ts"
 import * as Simulator from "../../../src/simulator/Simulator.ts"
 import type * as SimulatorOptions from "../../../src/simulator/SimulatorOptions.ts"
-import { account, connect, first, login, second, until } from "../SimulatorWorld.ts"
+import { waitMsMax } from "../../Patience.ts"
+import { account, alone, connect, first, login, second, until } from "../SimulatorWorld.ts"
 
 const startMs = Date.parse("2026-11-23T04:00:00Z")
 const start = (options: Partial<SimulatorOptions.Options> = {}) =>
@@ -26,7 +27,7 @@ const call = <A = Json>(run: () => Promise<unknown>): Effect.Effect<A, Json> =>
 /** Asks the admin port, and fails the test with a refusal. */
 const ask = <A = unknown>({ adminUrl }: Simulator.Service, method: string, path: string, body?: object) =>
   Effect.promise(async () => {
-    const response = await fetch(`${adminUrl}${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+    const response = await fetch(`${adminUrl}${path}`, { ...alone, method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
     const answer = (await response.json()) as { readonly data: unknown }
     if (!response.ok) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`)
     return answer.data as A
@@ -53,33 +54,40 @@ const place = (client: Client, simulator: Simulator.Service, tag: string) =>
   call(() => client.placeOrder("regular", limit(simulator, { tag })))
 
 /** The answer of each fault, and whether the order then exists. */
-const faults: ReadonlyArray<readonly [fault: object, isThere: boolean, answer: Json]> = [
-  [{ kind: "drop_reply" }, true, { error_type: "NetworkException" }],
-  [{ kind: "lose" }, false, { error_type: "NetworkException" }],
-  [{ kind: "hang", is_carried_out: true }, true, { message: expect.stringMatching(/ECONNABORTED/) }],
-  [{ kind: "hang", is_carried_out: false }, false, { message: expect.stringMatching(/ECONNABORTED/) }],
-  [{ kind: "reset", is_carried_out: true }, true, { message: expect.stringMatching(/ECONNRESET/) }],
-  [{ kind: "reset", is_carried_out: false }, false, { message: expect.stringMatching(/ECONNRESET/) }],
-  [{ kind: "gateway_timeout", is_carried_out: true }, true, { error_type: "NetworkException" }],
-  [{ kind: "gateway_timeout", is_carried_out: false }, false, { error_type: "NetworkException" }],
-  [{ kind: "network", status: 502, is_carried_out: true }, true, { message: expect.stringMatching(/Something went wrong/) }],
-  [{ kind: "network", status: 503, is_carried_out: false }, false, { message: expect.stringMatching(/Something went wrong/) }],
-  [{ kind: "too_many" }, false, { message: "Too many requests" }],
-  [{ kind: "token_expires" }, false, { error_type: "TokenException" }]
-]
+const faults: ReadonlyArray<readonly [fault: { readonly kind: string; readonly [more: string]: unknown }, isThere: boolean, answer: Json]> =
+  [
+    [{ kind: "drop_reply" }, true, { error_type: "NetworkException" }],
+    [{ kind: "lose" }, false, { error_type: "NetworkException" }],
+    [{ kind: "hang", is_carried_out: true }, true, { message: expect.stringMatching(/ECONNABORTED/) }],
+    [{ kind: "hang", is_carried_out: false }, false, { message: expect.stringMatching(/ECONNABORTED/) }],
+    [{ kind: "reset", is_carried_out: true }, true, { message: expect.stringMatching(/ECONNRESET/) }],
+    [{ kind: "reset", is_carried_out: false }, false, { message: expect.stringMatching(/ECONNRESET/) }],
+    [{ kind: "gateway_timeout", is_carried_out: true }, true, { error_type: "NetworkException" }],
+    [{ kind: "gateway_timeout", is_carried_out: false }, false, { error_type: "NetworkException" }],
+    [{ kind: "network", status: 502, is_carried_out: true }, true, { message: expect.stringMatching(/Something went wrong/) }],
+    [{ kind: "network", status: 503, is_carried_out: false }, false, { message: expect.stringMatching(/Something went wrong/) }],
+    [{ kind: "too_many" }, false, { message: "Too many requests" }],
+    [{ kind: "token_expires" }, false, { error_type: "TokenException" }]
+  ]
 
 describe("faults of the simulator, asked for at its admin port", () => {
   it.scopedLive("fail the next requests in their order, and the list of all orders shows which were carried out", () =>
     Effect.gen(function* () {
       const simulator = yield* start()
       const { accessToken } = yield* login(simulator.url)
-      const client = new KiteConnect({ api_key: first.apiKey, access_token: accessToken, root: simulator.url, timeout: 1_000 })
+      const client = (timeout: number) =>
+        new KiteConnect({ api_key: first.apiKey, access_token: accessToken, root: simulator.url, timeout })
+      const patient = client(waitMsMax)
+      // Long enough for the request to arrive on a busy machine.
+      const impatient = client(5_000)
       yield* ask(simulator, "POST", "/faults", { faults: faults.map(([fault]) => fault) })
-      for (const [at, [fault, , answer]] of faults.entries())
-        expect(yield* Effect.flip(place(client, simulator, `tag${at}`)), JSON.stringify(fault)).toMatchObject(answer)
+      for (const [at, [fault, , answer]] of faults.entries()) {
+        const failed = yield* Effect.flip(place(fault.kind === "hang" ? impatient : patient, simulator, `tag${at}`))
+        expect(failed, JSON.stringify(fault)).toMatchObject(answer)
+      }
       const there = (yield* truth(simulator)).map(({ tag }) => tag)
       expect(there).toEqual(faults.flatMap(([, isThere], at) => (isThere ? [`tag${at}`] : [])))
-      expect(yield* Effect.flip(call(() => client.getOrders()))).toMatchObject({ error_type: "TokenException" })
+      expect(yield* Effect.flip(call(() => patient.getOrders()))).toMatchObject({ error_type: "TokenException" })
       expect(yield* ask(simulator, "GET", "/faults")).toMatchObject({ waiting: { change: 0, read: 0 }, applied: { hang: 2, too_many: 1 } })
     })
   )
@@ -89,14 +97,14 @@ describe("faults of the simulator, asked for at its admin port", () => {
       const simulator = yield* start()
       const { kite: client } = yield* login(simulator.url)
       const slow = { kind: "slow", after_ms: 300 }
-      yield* ask(simulator, "POST", "/faults", { faults: [slow, { kind: "late", after_ms: 300 }] })
+      yield* ask(simulator, "POST", "/faults", { faults: [slow, { kind: "late", after_ms: 10_000 }] })
       const begunMs = performance.now()
       yield* place(client, simulator, "slow")
       expect(performance.now() - begunMs).toBeGreaterThanOrEqual(295)
       yield* Effect.flip(place(client, simulator, "late"))
       expect((yield* truth(simulator)).map(({ tag }) => tag)).toEqual(["slow"])
       let tags: ReadonlyArray<unknown> = []
-      while (tags.length < 2) tags = (yield* truth(simulator)).map(({ tag }) => tag)
+      for (; tags.length < 2; yield* Effect.sleep("25 millis")) tags = (yield* truth(simulator)).map(({ tag }) => tag)
       expect(tags).toEqual(["slow", "late"])
 
       yield* ask(simulator, "POST", "/faults", { target: "read", faults: [{ kind: "gateway_timeout", is_carried_out: true }] })

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger, LogLevel } from "effect"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import * as Simulator from "../../../src/simulator/Simulator.ts"
-import { connect, first, login, requestToken, until } from "../SimulatorWorld.ts"
+import { alone, connect, first, login, requestToken, until } from "../SimulatorWorld.ts"
 
 const startMs = Date.parse("2026-11-23T04:00:00Z")
 const start = (rate: number) =>
@@ -10,7 +10,7 @@ const start = (rate: number) =>
     Logger.withMinimumLogLevel(LogLevel.Warning)
   )
 const ask = ({ adminUrl }: Simulator.Service, method: string, path: string, body: object) =>
-  Effect.promise(async () => (await fetch(`${adminUrl}${path}`, { method, body: JSON.stringify(body) })).status)
+  Effect.promise(async () => (await fetch(`${adminUrl}${path}`, { ...alone, method, body: JSON.stringify(body) })).status)
 
 /** What a raw socket gets, with the time of its first message. */
 const raw = (simulator: Simulator.Service) =>
