@@ -3,6 +3,7 @@ import { promisify } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { builtProgram } from "../BuiltProgram.ts"
+import { waitMsMax } from "../Patience.ts"
 import { httpServer } from "./KiteServer.ts"
 
 const dump = `instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,tick_size,lot_size,instrument_type,segment,exchange
@@ -36,7 +37,7 @@ describe("time zones", () => {
         ] as const
         for (const [zone, offsetMinutes] of zones) {
           const env = { ...process.env, TZ: zone, KITE_ROOT: server.url }
-          const { stdout } = yield* Effect.promise(() => promisify(execFile)(process.execPath, [probe], { env, timeout: 30_000 }))
+          const { stdout } = yield* Effect.promise(() => promisify(execFile)(process.execPath, [probe], { env, timeout: waitMsMax }))
           assert.deepStrictEqual(JSON.parse(stdout), {
             offsetMinutes,
             token: 19,

@@ -2,6 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { actions } from "../../src/contract/sockets/SocketActions.ts"
 import * as Access from "../../src/domain/access/Access.ts"
+import { waitMsMax } from "../Patience.ts"
 import { answering, bearer, type Headers, keysOf } from "./Callers.ts"
 import { ask, ready, World, world } from "./GatewayWorld.ts"
 import { dial } from "./sockets/SocketClient.ts"
@@ -57,7 +58,6 @@ const exampleOf = ({ declared, method, path: template }: Operation, account: str
   return { method, path: `${path}${query.size === 0 ? "" : `?${query}`}`, headers, body }
 }
 
-const answerMsMax = 60_000
 const send = (operation: Operation, credentials: Headers, account = accountOfExamples) =>
   Effect.flatMap(World, ({ url }) =>
     Effect.promise(async () => {
@@ -65,7 +65,7 @@ const send = (operation: Operation, credentials: Headers, account = accountOfExa
       const response = await fetch(`${url}${path}`, {
         method,
         redirect: "manual",
-        signal: AbortSignal.timeout(answerMsMax),
+        signal: AbortSignal.timeout(waitMsMax),
         headers: { ...headers, ...credentials, ...(body === undefined ? {} : { "content-type": "application/json" }) },
         ...(body === undefined ? {} : { body: JSON.stringify(body) })
       })
@@ -254,6 +254,6 @@ layer(world({ hasStoredKeys: true, owners: ["u1"] }), { excludeTestServices: tru
             assert.strictEqual((yield* status(yield* bearer("t1", role)))[0], 101, `${role} ${path}`)
         }
       }),
-    120_000
+    600_000
   )
 })

@@ -17,7 +17,10 @@ const live = Layer.unwrapScoped(
     const config = new Map([
       ["NATS_URL", nats.url],
       ["NATS_ENGINE_PASSWORD", nats.passwords.engine],
-      ["REDIS_URL", redisUrl ?? ""]
+      ["NATS_REQUEST_TIMEOUT", "60 seconds"],
+      ["REDIS_URL", redisUrl ?? ""],
+      ["REDIS_REQUIRED", "true"],
+      ["REDIS_START_WAIT", "60 seconds"]
     ])
     return Layer.mergeAll(Streams.layer, Redis.Default).pipe(
       Layer.provideMerge(JetStream.layer("engine")),
@@ -91,6 +94,6 @@ describe("Redis relay", () => {
           ["epoch 7 belongs to a replaced process; epoch 8 has already published", subject]
         ])
       }).pipe(Effect.scoped, Effect.provide(live)),
-    60_000
+    300_000
   )
 })

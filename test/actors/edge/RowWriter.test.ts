@@ -85,10 +85,12 @@ const done = (stream: string, durable: string, letters: number) =>
       letters: (await jsm.streams.info("DLQ")).state.messages
     }))
     let now = yield* state
-    for (let attempt = 0; attempt < 1_200 && (now.left !== 0 || now.letters < letters); attempt++) {
-      yield* Effect.sleep("25 millis")
-      now = yield* state
-    }
+    yield* until("all is read", () =>
+      Effect.map(state, (found) => {
+        now = found
+        return now.left === 0 && now.letters >= letters
+      })
+    )
     assert.deepStrictEqual(now, { left: 0, letters })
     return yield* Effect.promise(async () => {
       const found: Array<string> = []
@@ -148,7 +150,7 @@ describe("CandleWriter", () => {
         ])
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(live, candles(saveUnless(() => false, written)))))
     },
-    60_000
+    300_000
   )
 
   it.live(

@@ -18,6 +18,8 @@ import { supervise } from "../../../src/streams/Supervisor.ts"
 import * as Packets from "../../domain/market/Packets.ts"
 import { valueOf } from "../../metrics/Counted.ts"
 import { patientClient } from "../../NatsClient.ts"
+import { waitMsMax } from "../../Patience.ts"
+import { until } from "../../streams/Nats.ts"
 import { type NatsServer, natsServer } from "../../TestBackends.ts"
 
 /** A decider that adds up last prices, publishes the sum at every clock, and throws on the price 13. */
@@ -122,14 +124,6 @@ describe("RecordActor", () => {
             }
           return found
         }
-        const until = (what: string, holds: () => Promise<boolean>) =>
-          Effect.promise(async () => {
-            for (let attempt = 0; attempt < 1_200; attempt++) {
-              if (await holds()) return
-              await new Promise((resolve) => setTimeout(resolve, 25))
-            }
-            throw new Error(`never: ${what}`)
-          })
 
         yield* publishReference
         const setup = Effect.sync(() => ({
@@ -157,12 +151,12 @@ describe("RecordActor", () => {
         )
         yield* put(100)
         yield* clock(1_100)
-        yield* until("the first sum", async () => (await sums()).at(-1) === "100")
+        yield* until("the first sum", () => Effect.map(Effect.promise(sums), (all) => all.at(-1) === "100"))
         yield* put(7, "no header of ours")
         yield* put(13)
         yield* put(5)
         yield* clock(1_200)
-        yield* until("the sum without the poison", async () => (await sums()).at(-1) === "105")
+        yield* until("the sum without the poison", () => Effect.map(Effect.promise(sums), (all) => all.at(-1) === "105"))
         assert.deepStrictEqual(yield* Effect.promise(sums), ["100", "105"]) // nothing twice after the restart
 
         const letters = yield* Effect.promise(async () => {
@@ -184,7 +178,7 @@ describe("RecordActor", () => {
         held = false
         yield* put(1)
         yield* clock(1_300)
-        yield* until("the message to be taken and refused", async () => restarts() > restartsBefore)
+        yield* until("the message to be taken and refused", () => restarts() > restartsBefore)
         assert.deepStrictEqual(yield* Effect.promise(sums), ["100", "105"])
       }).pipe(Effect.scoped, Effect.provide(live)),
     300_000
@@ -230,38 +224,21 @@ describe("RecordActor", () => {
         const counted = Effect.map(jetStream.last("SYS", subject), (found) =>
           Option.isSome(found) ? new TextDecoder().decode(found.value.data) : ""
         )
-        const until = (what: string, holds: Effect.Effect<boolean, NatsError>) =>
-          Effect.gen(function* () {
-            for (let attempt = 0; attempt < 1_200; attempt++) {
-              if (yield* holds) return
-              yield* Effect.sleep("25 millis")
-            }
-            return yield* Effect.dieMessage(`never: ${what}`)
-          })
         const run = recordActor.run(setup)
         yield* publishReference
         yield* Effect.gen(function* () {
           yield* Effect.forkScoped(run)
           yield* clock(1_100)
-          yield* until(
-            "the first run has counted",
-            Effect.map(counted, (text) => text !== "")
-          )
+          yield* until("the first run has counted", () => Effect.map(counted, (text) => text !== ""))
         }).pipe(Effect.scoped)
         const before = Number(yield* counted)
         yield* Effect.promise(() => nats.kill())
         const again = yield* Effect.forkScoped(run)
-        yield* until(
-          "the start is tried again",
-          Effect.sync(() => valueOf("nats_tried_again_total", { actor: "away" }) > 0)
-        )
+        yield* until("the start is tried again", () => valueOf("nats_tried_again_total", { actor: "away" }) > 0)
         assert.isTrue(Option.isNone(yield* Fiber.poll(again)), "it did not fail")
         yield* Effect.promise(() => nats.start())
         yield* clock(1_200)
-        yield* until(
-          "the second run has counted on",
-          Effect.map(counted, (text) => Number(text) > before)
-        )
+        yield* until("the second run has counted on", () => Effect.map(counted, (text) => Number(text) > before))
         assert.deepStrictEqual([yield* counted, runs], [String(before + 1), 2])
       }).pipe(Effect.scoped, Effect.provide(live)),
     300_000
@@ -361,23 +338,21 @@ describe("RecordActor", () => {
         const stored = Effect.map(jetStream.last("SYS", subject), (found) =>
           Option.isSome(found) ? new TextDecoder().decode(found.value.data) : ""
         )
-        for (let attempt = 0; attempt < 1_200 && (yield* stored) !== "1400"; attempt++) yield* Effect.sleep("25 millis")
-        assert.strictEqual(yield* stored, "1400")
+        const isStored = (text: string) => until(`${text} is stored`, () => Effect.map(stored, (found) => found === text))
+        yield* isStored("1400")
         // The first snapshot may become due after the batch with all four, and its failure is logged after the batch's outputs are stored.
-        for (let attempt = 1; attempt <= 1_200 && warnings.length === 0; attempt++) {
-          yield* clock(1_400 + attempt)
-          yield* Effect.sleep("25 millis")
-        }
+        let laterMs = 1_400
+        yield* until("a snapshot is due", () => Effect.map(Effect.delay(clock(++laterMs), "25 millis"), () => warnings.length > 0))
         assert.include(warnings.join(), "snapshot not saved")
         yield* clock(9_000)
-        for (let attempt = 0; attempt < 1_200 && (yield* stored) !== "9000"; attempt++) yield* Effect.sleep("25 millis")
-        assert.deepStrictEqual([yield* stored, runs], ["9000", 1])
+        yield* isStored("9000")
+        assert.strictEqual(runs, 1)
         const letters = yield* Effect.promise(async () => {
           const consumer = await jetStream.js.consumers.get("DLQ", { filterSubjects: ["dlq.unfit"] })
           const found: Array<string> = []
           // A letter may be stored after the outputs that follow it.
           for (let left = 2; left > 0; left--) {
-            const letter = await consumer.next({ expires: 60_000 })
+            const letter = await consumer.next({ expires: waitMsMax })
             found.push(`${Number(letter?.headers?.get("Tarang-Seq")) - before} ${letter?.headers?.get("Tarang-Reason")}`)
           }
           return found

@@ -14,6 +14,7 @@ import { JetStream } from "../../../src/streams/JetStream.ts"
 import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { anInstrument } from "../../domain/market/AnInstrument.ts"
+import { waitMsMax } from "../../Patience.ts"
 import { started } from "../../store/Stores.ts"
 import { migratedDatabase, natsServer } from "../../TestBackends.ts"
 import * as BrokerStub from "../market/BrokerStub.ts"
@@ -97,7 +98,7 @@ const sorted = (tokens: Iterable<number>) => [...tokens].sort((a, b) => a - b)
 const subscribed = (what: string, tokens: ReadonlyArray<number>) =>
   Effect.gen(function* () {
     const wanted = sorted(tokens)
-    for (let look = 0; look < 600; look++) {
+    for (const endMs = performance.now() + waitMsMax; performance.now() < endMs; ) {
       if (JSON.stringify(sorted(yield* active)) === JSON.stringify(wanted)) return
       yield* Effect.sleep("100 millis")
     }
