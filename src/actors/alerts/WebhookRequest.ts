@@ -4,6 +4,7 @@ import * as http from "node:http"
 import * as https from "node:https"
 import { isIP, type LookupFunction } from "node:net"
 import { Data, Effect } from "effect"
+import * as Turn from "../../loop/Turn.ts"
 import type { Networks } from "./Networks.ts"
 
 /** How long a receiver may take for its whole answer. */
@@ -68,7 +69,7 @@ export const post = (networks: Networks, { atMs, body, eventId, secret, url: tex
     if (refused !== undefined) return Effect.fail(new Undelivered({ reason: refused, isFinal: true }))
     const seconds = Math.floor(atMs / 1_000)
     const isSecure = url.protocol === "https:"
-    return Effect.async<void, Undelivered>((resume) => {
+    const sent = Effect.async<void, Undelivered>((resume) => {
       const request = (isSecure ? https : http).request(url, {
         method: "POST",
         agent: false,
@@ -100,10 +101,6 @@ export const post = (networks: Networks, { atMs, body, eventId, secret, url: tex
       )
       request.end(body)
       return Effect.sync(() => request.destroy())
-    }).pipe(
-      Effect.timeoutFail({
-        duration: answerMaxMs,
-        onTimeout: () => new Undelivered({ reason: `no answer within ${answerMaxMs} ms`, isFinal: false })
-      })
-    )
+    })
+    return Turn.inTime(sent, answerMaxMs, () => new Undelivered({ reason: `no answer within ${answerMaxMs} ms`, isFinal: false }))
   })

@@ -105,11 +105,17 @@ export class Tokens extends Effect.Service<Tokens>()("gateway/shared/Tokens", {
     })
     const byKeys = (url: URL) =>
       Effect.gen(function* () {
+        const timeout = yield* Config.duration("JWT_JWKS_TIMEOUT").pipe(Config.withDefault(Duration.seconds(2)))
         const cooldown = yield* Config.duration("JWT_JWKS_COOLDOWN").pipe(Config.withDefault(Duration.seconds(30)))
         const staleMax = yield* Config.duration("JWT_JWKS_STALE_MAX").pipe(Config.withDefault(Duration.hours(1)))
         const run = Runtime.runFork(yield* Effect.runtime<never>())
         const keys = IssuerKeys.make(
-          { url, cooldownMs: Duration.toMillis(cooldown), staleMsMax: Duration.toMillis(staleMax) },
+          {
+            url,
+            answerMsMax: Duration.toMillis(timeout),
+            cooldownMs: Duration.toMillis(cooldown),
+            staleMsMax: Duration.toMillis(staleMax)
+          },
           yield* Effect.clock,
           (cause) => run(Effect.logWarning("token keys cannot be fetched", cause))
         )

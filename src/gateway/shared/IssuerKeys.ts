@@ -5,13 +5,13 @@ import * as Metrics from "./Metrics.ts"
 
 /** Keys older than this are fetched again. */
 const renewAfterMs = Duration.toMillis("10 minutes")
-/** How long the issuer may take to answer. */
-const answerMsMax = 2_000
 /** The least time between two fetches while no key is known: nobody can sign in meanwhile. */
 const firstPauseMs = 1_000
 
 export interface Settings {
   readonly url: URL
+  /** How long the issuer may take to answer. */
+  readonly answerMsMax: number
   /** The least time between two fetches while keys are known, so that tokens with unknown keys cannot flood the issuer. */
   readonly cooldownMs: number
   /** Keys that could not be renewed for this long are no longer trusted. */
@@ -21,7 +21,7 @@ export interface Settings {
 /** The issuer's keys cannot be fetched, and this process holds no keys that are young enough. */
 export class NoKeys extends Error {}
 
-const fetchKeys = async (url: URL): Promise<JWTVerifyGetKey> => {
+const fetchKeys = async ({ answerMsMax, url }: Settings): Promise<JWTVerifyGetKey> => {
   const response = await fetch(url, {
     redirect: "error",
     headers: { accept: "application/json, application/jwk-set+json" },
@@ -35,7 +35,8 @@ const fetchKeys = async (url: URL): Promise<JWTVerifyGetKey> => {
  * The signing keys of an identity provider. While it is away, known keys serve for a limited time, and an unknown key is unknown at once.
  * All callers share one fetch, and a fetch that failed counts for the pause before the next one.
  */
-export const make = ({ url, cooldownMs, staleMsMax }: Settings, clock: Clock.Clock, failed: (cause: unknown) => void): JWTVerifyGetKey => {
+export const make = (settings: Settings, clock: Clock.Clock, failed: (cause: unknown) => void): JWTVerifyGetKey => {
+  const { cooldownMs, staleMsMax } = settings
   const nowMs = () => SteadyTime.unsafeNowMs(clock)
   let known: { readonly keys: JWTVerifyGetKey; readonly atMs: number } | undefined
   let triedMs = Number.NEGATIVE_INFINITY
@@ -48,7 +49,7 @@ export const make = ({ url, cooldownMs, staleMsMax }: Settings, clock: Clock.Clo
   const fetchOnce = (): Promise<void> => {
     if (running !== undefined) return running
     triedMs = nowMs()
-    running = fetchKeys(url)
+    running = fetchKeys(settings)
       .then(
         (keys) => {
           known = { keys, atMs: nowMs() }

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import type { Since } from "../../contract/sockets/SocketMessages.ts"
 import * as SteadyTime from "../../loop/SteadyTime.ts"
+import * as Turn from "../../loop/Turn.ts"
 import type { Reached } from "../views/Views.ts"
 
 /** How long a gateway that has just started, or is behind another one, may take to reach the client's position. */
@@ -11,12 +12,18 @@ const pollMs = 20
 export const isReached = (at: () => Reached, since: Since): Effect.Effect<boolean> =>
   Effect.gen(function* () {
     const untilMs = (yield* SteadyTime.nowMs) + reachMsMax
-    while (true) {
+    const isThere = () => {
       const { epoch, seq } = at()
-      if (seq !== undefined && (epoch !== since.epoch || seq >= since.seq)) return true
-      if ((yield* SteadyTime.nowMs) > untilMs) return false
+      return seq !== undefined && (epoch !== since.epoch || seq >= since.seq)
+    }
+    while (!isThere()) {
+      if ((yield* SteadyTime.nowMs) > untilMs) {
+        yield* Turn.turnsAfterStall
+        return isThere()
+      }
       yield* Effect.sleep(pollMs)
     }
+    return true
   })
 
 /** The message that the sequences `from` to `to` of the stream `epoch` will never reach this client. */

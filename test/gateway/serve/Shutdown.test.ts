@@ -79,7 +79,7 @@ describe("Gateway shutdown", () => {
             .sign(privateKey)
         )
       const scope = yield* Scope.make()
-      const config = { JWT_JWKS_URL: `http://127.0.0.1:${port}/`, JWT_JWKS_COOLDOWN: "0 millis" }
+      const config = { JWT_JWKS_URL: `http://127.0.0.1:${port}/`, JWT_JWKS_TIMEOUT: "60 seconds", JWT_JWKS_COOLDOWN: "0 millis" }
       const context = yield* Layer.buildWithScope(world({ config }), scope)
       const { url } = Context.get(context, World)
       const dialled = (jwt: string) => new WebSocket(`${url.replace("http", "ws")}/ws/ticks?token=${jwt}`)

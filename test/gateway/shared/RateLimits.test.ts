@@ -60,7 +60,7 @@ layer(world({ config: limited }), { excludeTestServices: true })("Rate limits", 
   )
 })
 
-const brief = { RATE_LIMIT_WRITES: "2", RATE_LIMIT_WINDOW: "2 seconds" }
+const brief = { RATE_LIMIT_WRITES: "2", RATE_LIMIT_WINDOW: "15 seconds" }
 const refusedAndAnsweredAgain = (as: string) =>
   Effect.gen(function* () {
     yield* ready
@@ -108,7 +108,12 @@ effect.scopedLive.skipIf(redisUrl === null)(
         const options = {
           nats: Effect.succeed(nats),
           database: Effect.succeed(database),
-          config: { ...limits, RATE_LIMIT_REDIS_WAIT: "5 seconds", REDIS_URL: redis }
+          config: {
+            ...limits,
+            ...(redis === redisUrl ? { REDIS_REQUIRED: "true", REDIS_START_WAIT: "60 seconds" } : {}),
+            RATE_LIMIT_REDIS_WAIT: "5 seconds",
+            REDIS_URL: redis
+          }
         }
         return Effect.map(Layer.build(world(options)), Context.get(World))
       }

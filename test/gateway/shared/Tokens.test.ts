@@ -4,6 +4,7 @@ import { Clock, ConfigProvider, Effect, Either, Exit, Logger, LogLevel } from "e
 import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose"
 import { vi } from "vitest"
 import { knownMax, Tokens } from "../../../src/gateway/shared/Auth.ts"
+import { waitMsMax } from "../../Patience.ts"
 import { ask, eventually, secret, token, World, world } from "../GatewayWorld.ts"
 import { dial } from "../sockets/SocketClient.ts"
 
@@ -72,8 +73,10 @@ layer(world(), { excludeTestServices: true })("Tokens at the gateway", (it) => {
 })
 
 describe("Tokens", () => {
-  const tokensWith = (config: Record<string, string>) =>
-    Tokens.pipe(Effect.provide(Tokens.Default), Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(config)))))
+  const tokensWith = (config: Record<string, string>) => {
+    const settings = new Map(Object.entries({ JWT_JWKS_TIMEOUT: `${waitMsMax} millis`, ...config }))
+    return Tokens.pipe(Effect.provide(Tokens.Default), Effect.withConfigProvider(ConfigProvider.fromMap(settings)))
+  }
 
   it.effect("a token of JWT_SECRET that was accepted is refused after its end, and with another signature", () =>
     Effect.gen(function* () {
