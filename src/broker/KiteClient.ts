@@ -4,6 +4,7 @@ import { Effect, Either, type Exit, Metric, ParseResult, RateLimiter, Redacted, 
 import { KiteConnect } from "kiteconnect"
 import * as RateLimit from "../domain/accounts/RateLimit.ts"
 import * as SteadyTime from "../loop/SteadyTime.ts"
+import * as Turn from "../loop/Turn.ts"
 import type { Account } from "./Account.ts"
 import type { Family, Within } from "./Budgets.ts"
 import * as EgressAddress from "./EgressAddress.ts"
@@ -103,7 +104,7 @@ const wrap = (kite: Kite, agents: Settings["agents"]) => {
       ...options,
       ...agents,
       signal: tap.signal,
-      timeout: 0, // only the caller's Effect.timeout limits the time; it aborts the signal
+      timeout: 0, // only `send` limits the time; it aborts the signal
       maxRedirects: 0, // Kite's API has none, and a redirect would carry the Authorization header elsewhere
       maxContentLength: tap.bytesMax,
       validateStatus: () => true,
@@ -306,10 +307,9 @@ export const make = (account: Account, settings: Settings = defaults) =>
         Effect.flatMap((answer) =>
           answer === undefined ? Effect.dieMessage(`${call.op} sent no request`) : interpret(account, call, answer)
         ),
-        Effect.timeoutFail({
-          duration: timeoutMs,
-          onTimeout: () => new KiteError.KiteTimeout({ account: account.accountId, op: call.op, afterMs: timeoutMs })
-        }),
+        // An order whose answer has arrived must not count as lost because this process stood still.
+        (self) =>
+          Turn.inTime(self, timeoutMs, () => new KiteError.KiteTimeout({ account: account.accountId, op: call.op, afterMs: timeoutMs })),
         Effect.tapErrorTag("RateLimited", ({ op, retryAfterMs }) =>
           call.family === "order" ? Effect.void : (settings.limited?.(RateLimit.restMs(retryAfterMs), op) ?? Effect.void)
         ),
