@@ -211,7 +211,7 @@ describe("Definitions", () => {
         const { state } = yield* Effect.promise(() => jsm.streams.info("DLQ"))
         assert.strictEqual(state.messages, 1)
       }).pipe(Effect.scoped, Effect.provide(live)),
-    120_000
+    300_000
   )
 
   it.live(
@@ -244,7 +244,7 @@ describe("Definitions", () => {
         )
         assert.strictEqual(after.definitions.length, 3)
       }).pipe(Effect.scoped, Effect.provide(live)),
-    60_000
+    300_000
   )
 
   it.live(
@@ -264,6 +264,6 @@ describe("Definitions", () => {
         )
         assert.deepStrictEqual([events.at(-1)?.strategy_id, events.at(-1)?.seq], [7, definitions[0]])
       }).pipe(Effect.scoped, Effect.provide(live)),
-    60_000
+    300_000
   )
 })
