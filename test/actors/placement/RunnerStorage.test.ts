@@ -13,12 +13,9 @@ interface Life {
   readonly ttlMs: number
   readonly refreshMs: number
 }
-/** For tests that do not wait for a lease to end: a frozen machine must not end one. */
+/** A frozen machine must not end a lease. */
 const patient: Life = { ttlMs: 30_000, refreshMs: 6_000 }
-/** For tests that wait for a lease to end. */
-const brief: Life = { ttlMs: 10_000, refreshMs: 2_500 }
-/** For tests that only wait for an unanswered request. */
-const silent: Life = { ttlMs: 8_000, refreshMs: 6_000 }
+const givenUpAfterMs = 16_800
 const shard = (number: number) => ShardId.make("default", number)
 const runner = (port: number) => Runner.make({ address: RunnerAddress.make("127.0.0.1", port), groups: ["default"], weight: 1 })
 const names = (shards: ReadonlyArray<ShardId.ShardId>) => shards.map(String)
@@ -53,6 +50,18 @@ const machine = () => {
     bootMs: () => real.bootMs() + ahead.bootMs
   }
   return { ahead, clocks }
+}
+/** A machine whose time passes only when a test says so. */
+const stopped = () => {
+  let passedMs = 0
+  const from = (startMs: number) => () => startMs + passedMs
+  const clocks: MachineClocks.Clocks = { wallMs: from(Date.now()), steadyMs: from(0), bootMs: from(0) }
+  return {
+    pass: (ms: number) => {
+      passedMs += ms
+    },
+    clocks
+  }
 }
 const minuteMs = 60_000
 
@@ -186,16 +195,21 @@ describe("Leases on shards", () => {
   it.scopedLive("while NATS is away a lease stays valid only as long as no other process can take it", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
-      const a = yield* begin(server, 1, brief)
-      const b = yield* begin(server, 2, brief)
+      const { clocks, pass } = stopped()
+      const a = yield* begin(server, 1, patient, clocks)
+      const b = yield* begin(server, 2)
       yield* a.storage.acquire(a.address, [shard(1)])
       const lease = a.leases.of("default:1")
       yield* a.storage.refresh(a.address, [shard(1)])
       yield* Effect.sync(server.freeze)
+      pass(givenUpAfterMs - 1)
       assert.deepStrictEqual(names(yield* a.storage.refresh(a.address, [shard(1)])), ["default:1"])
-      yield* until("it is given up", () => Effect.map(Effect.exit(a.storage.refresh(a.address, [shard(1)])), Exit.isFailure))
+      pass(1)
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(a.storage.refresh(a.address, [shard(1)]))), "it is given up")
+      pass(patient.ttlMs - givenUpAfterMs - 1)
       assert.isTrue(lease?.isHeld(), "it is given up while it still counts")
-      yield* until("it no longer counts", () => lease?.isHeld() === false)
+      pass(1)
+      assert.isFalse(lease?.isHeld(), "it no longer counts")
       yield* Effect.sync(server.thaw)
       yield* until("another has it", () =>
         b.storage.acquire(b.address, [shard(1)]).pipe(
@@ -213,11 +227,14 @@ describe("Runners", () => {
   it.scopedLive("are listed while they are alive, keep the health that another process set, and do not come back after they left", () =>
     Effect.gen(function* () {
       const server = yield* natsServer
-      const a = yield* begin(server, 1, silent)
-      const b = yield* begin(server, 2, silent)
+      const a = yield* begin(server, 1)
+      const b = yield* begin(server, 2)
       const machines = [yield* a.storage.register(a.runner, true), yield* b.storage.register(b.runner, true)]
       assert.strictEqual(new Set(machines).size, 2)
-      const seen = Effect.map(a.storage.getRunners, (all) => all.map(([{ address }, healthy]) => `${address.port} ${healthy}`).sort())
+      const seen = Effect.zipRight(
+        a.storage.refresh(a.address, []),
+        Effect.map(a.storage.getRunners, (all) => all.map(([{ address }, healthy]) => `${address.port} ${healthy}`).sort())
+      )
       assert.deepStrictEqual(yield* seen, ["1 true", "2 true"])
       yield* a.storage.setRunnerHealth(b.address, false)
       yield* b.storage.refresh(b.address, [])
@@ -228,17 +245,12 @@ describe("Runners", () => {
       yield* b.storage.setRunnerHealth(b.address, true)
       assert.deepStrictEqual(yield* seen, ["1 true"])
       // A process must not remove the later registration at its address.
-      const again = yield* begin(server, 2, silent)
+      const again = yield* begin(server, 2)
       yield* b.storage.register(b.runner, true)
       yield* again.storage.register(again.runner, true)
       yield* b.storage.unregister(b.address)
       assert.deepStrictEqual(yield* seen, ["1 true", "2 true"])
-      yield* until("one that is silent is forgotten", () =>
-        Effect.zipRight(
-          a.storage.refresh(a.address, []),
-          Effect.map(seen, (all) => all.join() === "1 true")
-        )
-      )
+      yield* until("one that is silent is forgotten", () => Effect.map(seen, (all) => all.join() === "1 true"))
     })
   )
 
