@@ -6,8 +6,8 @@ export const nextTurn = Effect.async<void>((resume) => {
   return Effect.sync(() => clearImmediate(turn))
 })
 
-/** After a stall, timers come before sockets: what came from the network meanwhile is read in these turns. */
-export const turnsAfterStall = nextTurn.pipe(Effect.zipRight(nextTurn))
+/** After a stall, timers come before sockets. In these turns what came from the network meanwhile is read, and what follows from it. */
+export const turnsAfterStall = Effect.repeatN(nextTurn, 3)
 
 /**
  * Fails with `late` if the effect has not ended within the time. A process that was busy itself finds both the answer and the end of the time

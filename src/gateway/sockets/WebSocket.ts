@@ -7,6 +7,7 @@ import * as RequestId from "../../contract/shared/RequestId.ts"
 import * as CloseCodes from "../../contract/sockets/CloseCodes.ts"
 import * as SocketMessages from "../../contract/sockets/SocketMessages.ts"
 import * as Access from "../../domain/access/Access.ts"
+import { turnsAfterStall } from "../../loop/Turn.ts"
 import * as Caller from "../../store/owners/Caller.ts"
 import * as Origins from "../serve/Origins.ts"
 import { Upgrades } from "../serve/Server.ts"
@@ -132,7 +133,8 @@ const makeHeartbeat = (server: WebSocketServer, pingEvery: Duration.Duration) =>
       client.on("pong", () => alive.add(client))
     },
     run: ping.pipe(
-      Effect.zipRight(Effect.delay(cutMute, Duration.times(pingEvery, pongShare))),
+      // After a stall of ours the clients' answers wait in the kernel.
+      Effect.zipRight(Effect.delay(Effect.zipRight(turnsAfterStall, cutMute), Duration.times(pingEvery, pongShare))),
       Effect.delay(Duration.times(pingEvery, 1 - pongShare)),
       Effect.forever
     )

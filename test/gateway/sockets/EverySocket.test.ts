@@ -96,7 +96,7 @@ const comeBack = (socket: EverySocket) =>
     assert.isFalse(back.received.some(({ type }) => type === "gap"))
   }).pipe(Effect.scoped)
 
-layer(world({ owners: [owner], config: { WS_PING_EVERY: "1 second" } }), { excludeTestServices: true })("every WebSocket", (it) => {
+layer(world({ owners: [owner], config: { WS_PING_EVERY: "5 seconds" } }), { excludeTestServices: true })("every WebSocket", (it) => {
   it.scoped(
     "BE-API-04 greets, subscribes, sends data, unsubscribes, answers heartbeats, closes, and restores what a client missed",
     () =>
@@ -108,7 +108,7 @@ layer(world({ owners: [owner], config: { WS_PING_EVERY: "1 second" } }), { exclu
           for (const step of [twoClients, heartbeatAndClose, comeBack])
             yield* Effect.zipRight(step(socket), noConnections).pipe(Effect.annotateLogs({ path: socket.path }))
       }),
-    300_000
+    600_000
   )
 })
 

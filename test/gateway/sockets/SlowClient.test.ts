@@ -86,7 +86,7 @@ describe("Slow clients", () => {
 
   it.scopedLive("TC-WSS-005 a client that stops answering pings is found and removed; one that answers stays", () =>
     within(
-      { WS_PING_EVERY: "4 seconds" },
+      { WS_PING_EVERY: "10 seconds" },
       Effect.gen(function* () {
         const { url } = yield* World
         const good = yield* watcher
