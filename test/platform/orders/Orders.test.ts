@@ -292,9 +292,13 @@ describe("orders, end to end", () => {
         )
         const ids = open.map(({ body }) => body.order_id)
         const killed = yield* ask(running, "/accounts/sim1/kill", { method: "POST", body: { reason: "drill" } })
-        const { cancelled, ...rest } = killed.body
-        assert.sameMembers(cancelled, ids, JSON.stringify(killed.body))
-        assert.deepInclude(rest, { state: "killed", not_cancelled: [], accounts_unread: [], cancelled_tasks: [] })
+        assert.deepInclude(killed.body, { state: "killed", cancelled_tasks: [] })
+        // On a busy machine the answer comes before all is cancelled, or before the orders are read.
+        const { accounts_unread, cancelled, not_cancelled } = killed.body
+        if (accounts_unread.length === 0) assert.sameMembers([...cancelled, ...not_cancelled], ids, JSON.stringify(killed.body))
+        yield* eventually("the broker has cancelled both", atBroker(built), (orders) =>
+          ids.every((id) => orders.some(({ order_id, status }) => order_id === id && status === "CANCELLED"))
+        )
         const cancels = { account_id: "sim1", kind: "cancel", order_id: ids[0] }
         const allowed = yield* send(running, "again", cancels)
         assert.strictEqual(allowed.status, 202, JSON.stringify(allowed.body))

