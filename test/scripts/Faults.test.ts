@@ -59,17 +59,17 @@ describe("npm start while its programs fail one by one under load", () => {
           // Postgres ends its connections only at this signal.
           process.kill(pidOf(name), name === "Postgres" ? "SIGINT" : "SIGTERM")
           await until(`${name} is started again`, healMsMax, () => one.text().includes(`${name} runs again on port`))
-          await goesOn(`${name} was stopped`)
+          // It says so for a minute. On a busy machine it takes longer until all goes on.
           const report = await healthUntil(
             run,
-            `the restart of ${name}`,
-            (now) => now?.restarts.some((found) => found.name === name) === true
+            `/health says that ${name} was started again`,
+            (now) => now?.status === "degraded" && new RegExp(`${name} (ended|was killed)`).test(now?.reason ?? "")
           )
           assert.match(
             report?.restarts.find((found) => found.name === name)?.reason ?? "",
             /^(ended with code|was killed by SIG(TERM|INT))/
           )
-          assert.strictEqual(report?.status, "degraded")
+          await goesOn(`${name} was stopped`)
         }
       }),
     startMsMax + 20 * healMsMax

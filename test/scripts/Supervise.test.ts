@@ -18,6 +18,12 @@ describe("npm start keeps its programs running", () => {
           process.kill(pid, "SIGKILL")
           await until(`${name} is started again`, healMsMax, () => one.text().includes(`${name} runs again on port`))
           assert.include(one.text(), `${name} was killed by SIGKILL. Starting it again on port `)
+          // It says so for a minute. On a busy machine it takes longer until all is well.
+          await healthUntil(
+            run,
+            `/health says that ${name} was started again`,
+            (now) => now?.status === "degraded" && now?.reason?.includes(`${name} was killed by SIGKILL at `) === true
+          )
           const report = await healthUntil(
             run,
             `${name} is back`,
@@ -25,8 +31,6 @@ describe("npm start keeps its programs running", () => {
           )
           const said = report?.restarts.find((found) => found.name === name)
           assert.strictEqual(said?.reason, "was killed by SIGKILL")
-          assert.strictEqual(report?.status, "degraded")
-          assert.include(report?.reason ?? "", `${name} was killed by SIGKILL at `)
           assert.notStrictEqual(pidOf(name), pid)
           const seen = client.ticks()
           await until(`ticks go on after ${name}`, healMsMax, () => client.ticks() > seen)

@@ -5,7 +5,7 @@ import { Restart } from "../../contract/service/HealthReport.ts"
 /** The file in which `npm start` lists the programs that it has restarted. */
 const fileName = Config.option(Config.nonEmptyString("RESTARTS_FILE"))
 const readEvery = "1 second"
-/** A restarted program degrades /health for this long. */
+/** A program that runs again degrades /health for this long. */
 const saidForMs = 60_000
 
 const decode = Schema.decodeUnknown(Schema.parseJson(Schema.Array(Restart)))
@@ -40,10 +40,10 @@ export const follow = Effect.gen(function* () {
   return () => known
 })
 
-/** Why /health is degraded: a program is being restarted, or was within the last minute. */
+/** Why /health is degraded: a program is being restarted, or runs again for less than a minute. */
 export const complaints = (restarts: ReadonlyArray<Restart>, nowMs: number): ReadonlyArray<string> =>
   restarts
-    .filter(({ ended_at, up_at }) => up_at === null || nowMs - Date.parse(ended_at) <= saidForMs)
+    .filter(({ up_at }) => up_at === null || nowMs - Date.parse(up_at) <= saidForMs)
     .map(({ name, reason, ended_at, up_at }) =>
       up_at === null
         ? `${name} ${reason} at ${ended_at} and is being started again`

@@ -26,14 +26,15 @@ describe("Restarts", () => {
   const endedAtMs = Date.parse("2026-11-24T09:30:00.000Z")
   const one = { name: "Redis", reason: "was killed by SIGKILL", ended_at: new Date(endedAtMs).toISOString(), up_at: null }
 
-  it("a program that is being restarted is reported until it runs, and for a minute after its end", () => {
-    const up = { ...one, up_at: "2026-11-24T09:30:01.000Z" }
+  it("a program that is being restarted is reported until it runs, and for a minute after that", () => {
+    const upAtMs = endedAtMs + 90_000
+    const up = { ...one, up_at: new Date(upAtMs).toISOString() }
     assert.deepStrictEqual(Restarts.complaints([one], endedAtMs + 600_000), [
       "Redis was killed by SIGKILL at 2026-11-24T09:30:00.000Z and is being started again"
     ])
-    assert.deepStrictEqual(Restarts.complaints([up], endedAtMs + 60_000), [
-      "Redis was killed by SIGKILL at 2026-11-24T09:30:00.000Z, runs again since 2026-11-24T09:30:01.000Z"
+    assert.deepStrictEqual(Restarts.complaints([up], upAtMs + 60_000), [
+      "Redis was killed by SIGKILL at 2026-11-24T09:30:00.000Z, runs again since 2026-11-24T09:31:30.000Z"
     ])
-    assert.deepStrictEqual(Restarts.complaints([up], endedAtMs + 60_001), [])
+    assert.deepStrictEqual(Restarts.complaints([up], upAtMs + 60_001), [])
   })
 })
