@@ -141,6 +141,6 @@ describe("The executor's process is killed and frozen while orders come by REST"
         assert.isAbove(takenOver?.count ?? 0, 0, "a kill or a freeze met an order on its way")
         assert.isAbove(results.filter(({ body }) => body.status === "COMPLETED").length, accepted.length / 2)
       }).pipe(Effect.orDie),
-    300_000
+    900_000
   )
 })

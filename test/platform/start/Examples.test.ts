@@ -13,7 +13,9 @@ import * as Streams from "../../../src/streams/Streams.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import { ask, eventually, natsClient, type Running as Platform, spareAccount, start, token, type World, world } from "../PlatformWorld.ts"
 
-const exampleMsMax = 60_000
+/** Only an example that hangs reaches this limit. */
+const exampleMsMax = 300_000
+const timeoutMs = 600_000
 
 interface Facts {
   readonly world: World
@@ -168,7 +170,7 @@ layer(RunningLive, { excludeTestServices: true })("Examples", (it) => {
         )
         assert.strictEqual(lines.length, 8)
       }),
-    exampleMsMax
+    timeoutMs
   )
 
   it.effect(
@@ -180,7 +182,7 @@ layer(RunningLive, { excludeTestServices: true })("Examples", (it) => {
         assert.strictEqual(countOf(lines, new RegExp(`^strat\\.m2m\\.demo\\.1  \\S+Z  m2m -?${price}, total (?:null|-?${price})$`)), 2)
         assert.strictEqual(lines.length, 2)
       }),
-    exampleMsMax
+    timeoutMs
   )
 
   it.effect(
@@ -195,7 +197,7 @@ layer(RunningLive, { excludeTestServices: true })("Examples", (it) => {
         assert.strictEqual(new Set(states).size, states.length)
         assert.strictEqual(countOf(lines, new RegExp(`^live   (?:und\\.state|opt\\.chain)\\.\\S+  \\S+Z  spot ${price}, `)), 3)
       }),
-    exampleMsMax
+    timeoutMs
   )
 
   it.effect(
@@ -214,7 +216,7 @@ layer(RunningLive, { excludeTestServices: true })("Examples", (it) => {
         )
         assert.isAtLeast(lines.length, 40)
       }),
-    exampleMsMax
+    timeoutMs
   )
 
   for (const major of majors) {
@@ -239,7 +241,7 @@ layer(RunningLive, { excludeTestServices: true })("Examples", (it) => {
           const [answer = ""] = yield* run("bash", [script], { PATH: `${dirname(node)}:${process.env["PATH"]}` })
           assert.isAbove((JSON.parse(answer) as { strikes: ReadonlyArray<unknown> }).strikes.length, 3)
         }),
-      { timeout: 300_000 }
+      { timeout: timeoutMs }
     )
   }
 
@@ -299,7 +301,7 @@ layer(RunningLive, { excludeTestServices: true })("Examples", (it) => {
         assert.isAbove(pcr.pcr_oi, 0)
         assert.deepInclude(strategies.strategies[0], { strategy_id: 1, name: "Demo iron condor" })
       }),
-    exampleMsMax
+    timeoutMs
   )
 
   it.effect(
@@ -310,12 +312,15 @@ layer(RunningLive, { excludeTestServices: true })("Examples", (it) => {
         const lines = yield* example(env, "client.mjs", "3")
         const number = `-?${price}(?:e-\\d+)?`
         assert.strictEqual(countOf(lines, new RegExp(`^tick  [A-Z0-9 &-]+ last ${price}, delta (?:null|${number})$`)), 3)
-        assert.strictEqual(countOf(lines, new RegExp(`^update  chain of NIFTY [\\d-]{10}: \\d{2} strikes, spot ${price}$`)), 1)
-        assert.isAtLeast(countOf(lines, /^update {2}delta of NIFTY/), 2)
+        // Each connection begins with a whole chain. On a busy machine one may be lost, and made again.
+        const lost = countOf(lines, /^state {2}waiting/)
+        const between = (count: number, least: number) => assert.isTrue(least <= count && count <= least + lost, lines.join("\n"))
+        between(countOf(lines, new RegExp(`^update  chain of NIFTY [\\d-]{10}: \\d{2} strikes, spot ${price}$`)), 1)
+        assert.strictEqual(countOf(lines, /^update {2}(?:chain|delta) of NIFTY/), 3)
         assert.strictEqual(countOf(lines, new RegExp(`^m2m  strategy 1: m2m ${number}, net delta (?:null|${number})$`)), 3)
-        assert.strictEqual(countOf(lines, /^state {2}open $/), 3)
+        between(countOf(lines, /^state {2}open $/), 3)
       }),
-    exampleMsMax
+    timeoutMs
   )
 
   it.effect(
@@ -341,7 +346,7 @@ layer(RunningLive, { excludeTestServices: true })("Examples", (it) => {
           before.map(({ incarnation }) => incarnation)
         )
       }),
-    exampleMsMax
+    timeoutMs
   )
 
   it.effect("an example without a run.json explains what to do", () =>
