@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { nextTurn } from "../../loop/Turn.ts"
+import { inTime, nextTurn } from "../../loop/Turn.ts"
 import { JetStream, type Message } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import * as Subjects from "../../streams/Subjects.ts"
@@ -83,10 +83,7 @@ export const run = (place: ReplayPlace, js: JetStream, epoch: () => number) =>
     // A start before the record's first message is reported as a gap, even when no message is left.
     const isCut = read.lastSeq() > start.seq
     for (let first = isCut; place.seq < place.untilSeq && (left > 0 || first); first = false) {
-      const items = yield* Effect.timeoutFail(read.takeAll, {
-        duration: silenceMsMax,
-        onTimeout: () => new ReplayAborted({ reason: "the record does not answer" })
-      })
+      const items = yield* inTime(read.takeAll, silenceMsMax, () => new ReplayAborted({ reason: "the record does not answer" }))
       for (const item of items) {
         if (item._tag === "Message") left = Math.min(left - 1, item.pending)
         yield* take(place, item, epoch)

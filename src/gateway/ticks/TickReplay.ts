@@ -1,4 +1,4 @@
-import { Effect, Option } from "effect"
+import { Config, Duration, Effect, Option } from "effect"
 import type { Since } from "../../contract/sockets/SocketMessages.ts"
 import { InstrumentRegistry } from "../../store/instruments/InstrumentRegistry.ts"
 import { JetStream } from "../../streams/JetStream.ts"
@@ -16,7 +16,8 @@ import { TokenNames } from "./TokenNames.ts"
 const replaysMax = 4
 const turnMsMax = 30_000
 const turnPollMs = 50
-const replayMsMax = 15_000
+/** How long one replay may take. It has one of the few turns for that long. */
+const replayMax = Config.duration("WS_REPLAY_MAX").pipe(Config.withDefault(Duration.seconds(15)))
 
 const instrumentsUnknown = "Instruments unavailable: those of the position's day cannot be read"
 
@@ -34,6 +35,7 @@ export class TickReplay extends Effect.Service<TickReplay>()("gateway/ticks/Tick
     const registry = yield* InstrumentRegistry
     const names = yield* TokenNames
     const views = yield* Views
+    const duration = yield* replayMax
     const turns = yield* Effect.makeSemaphore(replaysMax)
     let running = 0
 
@@ -49,7 +51,7 @@ export class TickReplay extends Effect.Service<TickReplay>()("gateway/ticks/Tick
           place.untilSeq = liveSeq()
           yield* RecordPass.run(place, js, epoch)
         }
-      }).pipe(Effect.timeoutFail({ duration: replayMsMax, onTimeout: aborted("it took too long") }))
+      }).pipe(Effect.timeoutFail({ duration, onTimeout: aborted("it took too long") }))
 
     /** Reports a gap where the replay does not reach the live ticks, then releases the live ticks. */
     const end = (place: ReplayPlace): void => {

@@ -6,6 +6,7 @@ import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
 import { lookBackMax, missedMax } from "../../../src/gateway/ticks/ReplayPlace.ts"
 import * as Subjects from "../../../src/streams/Subjects.ts"
 import * as Packets from "../../domain/market/Packets.ts"
+import { waitMsMax } from "../../Patience.ts"
 import { proxy } from "../../Proxy.ts"
 import {
   ask,
@@ -252,11 +253,14 @@ describe("Frames that are lost before the gateway has read them", () => {
   )
 })
 
+/** Small buffers, and replays of many ticks, which take long on a busy machine. */
+const longReplays = { WS_SOFT_BYTES: "50000", WS_REPLAY_MAX: `${waitMsMax} millis` }
+
 describe("Replays of several clients", () => {
   it.scopedLive(
     "a client that does not read its replay loses only its own; the others get every tick, replayed and live",
     () =>
-      Effect.flatMap(Layer.build(world({ config: { WS_SOFT_BYTES: "50000" } })), (context) =>
+      Effect.flatMap(Layer.build(world({ config: longReplays })), (context) =>
         Effect.gen(function* () {
           yield* ready
           const { engine } = yield* World
@@ -291,13 +295,13 @@ describe("Replays of several clients", () => {
           assert.strictEqual(ticksOf(stuck.received).filter(({ seq }) => seq < gap.from).length, (gap.from - 1 - first.seq) * 500)
         }).pipe(Effect.provide(context))
       ),
-    300_000
+    900_000
   )
 
   it.scopedLive(
     "live ticks that exceed the waiting limit during a replay are read from the record too",
     () =>
-      Effect.flatMap(Layer.build(world({ config: { WS_SOFT_BYTES: "50000" } })), (context) =>
+      Effect.flatMap(Layer.build(world({ config: longReplays })), (context) =>
         Effect.gen(function* () {
           yield* ready
           const { engine } = yield* World
@@ -317,7 +321,7 @@ describe("Replays of several clients", () => {
           assert.deepStrictEqual(places(client.received), [...expected, `${last.seq}/0`, `${last.seq}/2`])
         }).pipe(Effect.provide(context))
       ),
-    300_000
+    900_000
   )
 })
 

@@ -4,6 +4,7 @@ import { type Cause, Context, Effect, Exit } from "effect"
 import type { NatsConnection } from "nats"
 import * as Frame from "../../../src/domain/market/Frame.ts"
 import type { Role } from "../../../src/Platform.ts"
+import { waitMsMax } from "../../Patience.ts"
 import { ask, begin, eventually, lastSeq, natsClient, type Socket, socket, world } from "../PlatformWorld.ts"
 import { framesAfter } from "../record/Record.ts"
 
@@ -75,7 +76,7 @@ describe("recovery", () => {
     "across a restart of the gateway a client gets every tick of its tokens once, and the current chain",
     () =>
       Effect.gen(function* () {
-        const { config, nats } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 6 })
+        const { config, nats } = yield* world({ mode: "synthetic", rate: 5, strikesEachSide: 6 }, { WS_REPLAY_MAX: `${waitMsMax} millis` })
         yield* role({ ...config, SEED_USER: "demo" }, ["actors"])
         const before = yield* gateway(config)
         const { body: page } = yield* eventually(
@@ -155,6 +156,6 @@ describe("recovery", () => {
           return state.length > 5 && JSON.stringify(state) === JSON.stringify(now)
         })
       }),
-    300_000
+    900_000
   )
 })
