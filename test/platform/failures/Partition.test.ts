@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
+import * as ProcessTime from "../../ProcessTime.ts"
 import { proxy } from "../../Proxy.ts"
 import { ask, begin, eventually, lastSeq, natsClient, socket, start, world } from "../PlatformWorld.ts"
 import { readRecord } from "../record/Record.ts"
@@ -33,19 +34,20 @@ describe("A network partition while ticks stream", () => {
         yield* eventually("ticks", ticks, (all) => all.length > 20)
         yield* eventually("all is well", ask(running, "/health"), ({ body }) => body.status === "ok")
 
-        const cutAtMs = performance.now()
+        const nowMs = yield* ProcessTime.clock
+        const cutAtMs = nowMs()
         for (const one of Object.values(door)) one.freeze()
         const { body } = yield* eventually(
           "/health says all of it",
           ask(running, "/health"),
           ({ body }) => body.status === "down" && body.reason.includes("NATS is down") && body.reason.includes("database is down")
         )
-        const ms = performance.now() - cutAtMs
+        const ms = nowMs() - cutAtMs
         assert.isBelow(ms, noticedMsMax, body.reason)
         // The broker's socket is judged by its heartbeats: the ticker lets go of it, and dials again.
         const dialled = door.broker.accepted()
         yield* eventually("the broker is dialled again", Effect.sync(door.broker.accepted), (now) => now > dialled)
-        assert.isBelow(performance.now() - cutAtMs, noticedMsMax)
+        assert.isBelow(nowMs() - cutAtMs, noticedMsMax)
 
         for (const one of Object.values(door)) one.thaw()
         const seen = (yield* ticks).length
@@ -61,7 +63,7 @@ describe("A network partition while ticks stream", () => {
         const stored = [...record.places]
         assert.deepStrictEqual(places, stored.slice(stored.indexOf(places[0] ?? ""), stored.indexOf(places.at(-1) ?? "") + 1))
       }).pipe(Effect.scoped),
-    300_000
+    900_000
   )
 
   it.live(
@@ -97,6 +99,6 @@ describe("A network partition while ticks stream", () => {
         assert.deepStrictEqual(places, stored.slice(stored.indexOf(places[0] ?? ""), stored.indexOf(places.at(-1) ?? "") + 1))
         assert.isEmpty(client.received.filter(({ type }) => type === "gap" || type === "error"))
       }).pipe(Effect.scoped),
-    300_000
+    900_000
   )
 })
