@@ -68,6 +68,12 @@ export const dayOf = (
 export const isTradingDay = (calendars: Calendars, name: Facts.Calendar, day: Day.Day): Either.Either<boolean, UnknownRule> =>
   Either.map(dayOf(calendars, name, day), (found) => found !== "weekend" && (found === "plain" || !isClosed(found.row.kind)))
 
+/** The first of a number of days whose trading the calendar's lists do not tell, or undefined if they cover them all. */
+export const firstUnknown = (calendars: Calendars, name: Facts.Calendar, from: Day.Day, days: number): Day.Day | undefined => {
+  for (let day = from; day < from + days; day++) if (Either.isLeft(dayOf(calendars, name, day))) return day
+  return undefined
+}
+
 /** How far to search for a neighbouring session, in days. No exchange was ever closed for so long. */
 export const closedDaysMax = 31
 

@@ -212,6 +212,7 @@ export class Health extends Effect.Service<Health>()("gateway/service/Health", {
       const restarts = restarted()
       const { down, degraded } = complaints({ accounts, known, redis, registry, bridge, views, restarts }, nowMs, market.unsafeNow())
       degraded.push(...slow)
+      if (mode === "live") degraded.push(...MarketState.unlistedDays(rules.current(), market.unsafeNow()))
       return {
         status: down.length > 0 ? "down" : degraded.length > 0 ? "degraded" : "ok",
         reason: down.length + degraded.length === 0 ? null : [...down, ...degraded].join("; "),

@@ -2,6 +2,9 @@ import { Effect, Either, Option } from "effect"
 import type { SimulatedMarket } from "../../broker/SimulatedMarket.ts"
 import type { MarketState } from "../../contract/service/HealthReport.ts"
 import type { TickerStatus } from "../../domain/market/TickerStatus.ts"
+import * as Calendars from "../../domain/rules/Calendars.ts"
+import * as Day from "../../domain/rules/Day.ts"
+import * as Facts from "../../domain/rules/Facts.ts"
 import * as Hours from "../../domain/rules/Hours.ts"
 import type * as RuleSet from "../../domain/rules/RuleSet.ts"
 import { marketMode } from "../../settings/MarketMode.ts"
@@ -36,6 +39,22 @@ export const ofLive = (
   if (runningForMs > marketSilenceMs) return "closed"
   const trades = Either.match(phaseAt(rules, nowMs), { onLeft: () => false, onRight: (phase) => phase !== Hours.closed && phase.trades })
   return trades ? "running" : "closed"
+}
+
+/** Exchanges publish the next year's holidays in December. */
+const listedAheadDays = 14
+
+/** Says which holiday lists of the rulebook end within two weeks, or have ended. */
+export const unlistedDays = (rules: RuleSet.RuleSet, ms: number): ReadonlyArray<string> => {
+  const byDay = new Map<Day.Day, Array<Facts.Calendar>>()
+  for (const name of Facts.Calendar.literals) {
+    const day = Calendars.firstUnknown(rules.calendars, name, Day.at(ms), listedAheadDays)
+    if (day !== undefined) byDay.set(day, [...(byDay.get(day) ?? []), name])
+  }
+  return [...byDay].map(
+    ([day, names]) =>
+      `no holiday list of ${names.join(", ")} covers ${Day.iso(day)}: orders of that day are refused until POST /calendar/holidays has one`
+  )
 }
 
 /** Whether the market runs, from the simulator's answer or, without a simulator, from the newest tick. */

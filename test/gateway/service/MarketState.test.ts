@@ -7,6 +7,18 @@ const never = 0
 const state = (ist: string, runningForS: number, newestTickMs = never) =>
   MarketState.ofLive(shipped, { nowMs: at(ist), newestTickMs, runningForMs: runningForS * 1_000 })
 
+describe("the end of a holiday list", () => {
+  it("BE-SVC-04 is said from two weeks before it, with the calendars that end on that day", () => {
+    const said = (ist: string) => MarketState.unlistedDays(shipped, at(ist))
+    assert.deepStrictEqual(said("2026-12-18T23:59:59"), [])
+    const text =
+      "no holiday list of NSE_CM, BSE_CM, NSE_FO, BSE_FO, NSE_CD, BSE_CD, MCX, NSE_COM, BSE_COM covers 2027-01-01: orders of that day are refused until POST /calendar/holidays has one"
+    assert.deepStrictEqual(said("2026-12-19T00:00:00"), [text])
+    assert.deepStrictEqual(said("2026-12-31T12:00:00"), [text])
+    assert.deepStrictEqual(said("2027-01-02T12:00:00"), [text.replace("2027-01-01", "2027-01-04")])
+  })
+})
+
 describe("the state of a live market", () => {
   it("BE-SVC-04 in a gateway's first minute it is the rulebook's, because the first tick may not have come", () => {
     assert.deepStrictEqual(
