@@ -1,6 +1,7 @@
 /** How an account gets an access token: from a stored one, or by a login. */
 import { Effect, Redacted, Schema } from "effect"
 import { IstDateTime } from "../domain/market/KiteTime.ts"
+import * as Turn from "../loop/Turn.ts"
 import { type Account, Login, loginPage } from "./Account.ts"
 import * as KiteClient from "./KiteClient.ts"
 import * as KiteError from "./KiteError.ts"
@@ -19,15 +20,15 @@ const requestToken = (client: KiteClient.KiteClient): Effect.Effect<Redacted.Red
   const where = { account: account.accountId, op }
   const timeoutMs = settings.requestTimeoutMs
   const page = loginPage(account)
-  return Effect.tryPromise({
+  const answer = Effect.tryPromise({
     try: async (signal) => {
       const response = await fetch(page.href, { redirect: "manual", signal })
       await response.body?.cancel()
       return { status: response.status, location: response.headers.get("location") }
     },
     catch: (error) => KiteError.ofCode({ ...where, host: page.hostname, code: KiteError.codeOf(error), timeoutMs })
-  }).pipe(
-    Effect.timeoutFail({ duration: timeoutMs, onTimeout: () => new KiteError.KiteTimeout({ ...where, afterMs: timeoutMs }) }),
+  })
+  return Turn.inTime(answer, timeoutMs, () => new KiteError.KiteTimeout({ ...where, afterMs: timeoutMs })).pipe(
     Effect.flatMap(({ status, location }): Effect.Effect<Redacted.Redacted, KiteError.KiteError> => {
       const reason = "the login page refused"
       if (status === 429) return new KiteError.RateLimited({ ...where, status, retryAfterMs: null, reason })

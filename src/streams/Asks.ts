@@ -2,6 +2,7 @@ import { Data, Effect, Either, Mailbox, Option, type ParseResult, Schedule, Sche
 import * as Margins from "../domain/accounts/Margins.ts"
 import { Trigger } from "../domain/accounts/Triggers.ts"
 import * as SteadyTime from "../loop/SteadyTime.ts"
+import * as Turn from "../loop/Turn.ts"
 import { JetStream, type NatsError } from "./JetStream.ts"
 import * as Metrics from "./Metrics.ts"
 import * as LiveMessages from "./reads/LiveMessages.ts"
@@ -171,9 +172,8 @@ export const ask = <Q, A>(of: Ask<Q, A>, question: Q, requestId: string): Effect
     })
     // Listen first: the answer may arrive before the question's own acknowledgement.
     const asking = Effect.zipRight(Effect.repeat(asked, Schedule.spaced(againAfter)), Effect.never)
-    const bytes = yield* Effect.raceFirst(heard, asking).pipe(
-      Effect.timeoutFail({ duration: of.timeoutMs, onTimeout: () => new NoAnswer({ what: of.what, afterMs: of.timeoutMs }) })
-    )
+    const late = () => new NoAnswer({ what: of.what, afterMs: of.timeoutMs })
+    const bytes = yield* Turn.inTime(Effect.raceFirst(heard, asking), of.timeoutMs, late)
     const found = yield* Effect.orDie(of.decodeReply(toText.decode(bytes)))
     return found.ok ? found.answer : yield* new Declined({ what: of.what, detail: found.detail })
   }).pipe(Effect.withSpan(`Asks.${of.what}`))

@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { Api } from "../../contract/Api.ts"
 import { CurrentUser } from "../../contract/shared/Authentication.ts"
 import * as Problem from "../../contract/shared/Problem.ts"
+import * as Turn from "../../loop/Turn.ts"
 import { JetStream } from "../../streams/JetStream.ts"
 import * as OrderedRead from "../../streams/OrderedRead.ts"
 import type * as Catalogue from "./Catalogue.ts"
@@ -33,7 +34,7 @@ const page = (js: JetStream, found: Catalogue.Found, { from, to, after, limit }:
     let [bytes, last, left] = [0, after ?? 0, read.pendingAtStart]
     const isFull = () => texts.length >= limit || bytes >= bytesMax
     while (left > 0 && !isFull()) {
-      const items = yield* Effect.timeoutFail(read.takeAll, { duration: silenceMax, onTimeout: () => streamAway })
+      const items = yield* Turn.inTime(read.takeAll, silenceMax, () => streamAway)
       for (const item of items) {
         if (item._tag === "Gap" || isFull()) continue
         if (to !== undefined && item.timeMs > to) return { texts, next: null }

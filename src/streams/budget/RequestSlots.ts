@@ -6,6 +6,7 @@
 import { Effect, Option, Ref } from "effect"
 import { type KV, StorageType } from "nats"
 import * as SteadyTime from "../../loop/SteadyTime.ts"
+import * as Turn from "../../loop/Turn.ts"
 import { isConflict, JetStream, NatsError } from "../JetStream.ts"
 import { natsReplicas } from "../Replicas.ts"
 import * as Subject from "../Subject.ts"
@@ -40,11 +41,10 @@ export const make = Effect.gen(function* () {
   const { js } = yield* JetStream
   const replicas = yield* natsReplicas
   const attempt = <A>(op: string, run: () => Promise<A>) =>
-    Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `${op} (bucket ${bucket})`, cause }) }).pipe(
-      Effect.timeoutFail({
-        duration: answerMax,
-        onTimeout: () => new NatsError({ op: `${op} (bucket ${bucket})`, cause: new Error("no answer") })
-      })
+    Turn.inTime(
+      Effect.tryPromise({ try: run, catch: (cause) => new NatsError({ op: `${op} (bucket ${bucket})`, cause }) }),
+      answerMax,
+      () => new NatsError({ op: `${op} (bucket ${bucket})`, cause: new Error("no answer") })
     )
   const opened = yield* Ref.make(Option.none<KV>())
   const open = Effect.flatMap(
