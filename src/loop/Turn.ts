@@ -19,5 +19,6 @@ export const inTime = <A, E, R, Late>(
   late: () => Late
 ): Effect.Effect<A, E | Late, R> => {
   const end = Effect.sleep(within).pipe(Effect.zipRight(turnsAfterStall), Effect.zipRight(Effect.failSync(late)))
-  return Effect.raceFirst(Effect.disconnect(self), end)
+  // The end of a race interrupts the other side and waits for it. In a finalizer both sides would be uninterruptible.
+  return Effect.raceFirst(Effect.interruptible(Effect.disconnect(self)), Effect.interruptible(end))
 }
