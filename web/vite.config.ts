@@ -2,7 +2,39 @@ import { fileURLToPath } from "node:url"
 import { defineConfig } from "vite"
 
 const gateway = process.env["TARANG_GATEWAY"] ?? "http://127.0.0.1:8081"
-const paths = ["/auth", "/fo", "/health", "/historical", "/instruments", "/strategies", "/subscriptions", "/udf", "/ws"]
+/** The first part of every path that the gateway serves. */
+export const paths = [
+  "/accounts",
+  "/alerts",
+  "/api-keys",
+  "/auth",
+  "/backfills",
+  "/calendar",
+  "/depth",
+  "/exports",
+  "/fo",
+  "/futures",
+  "/health",
+  "/historical",
+  "/history",
+  "/indicators",
+  "/instruments",
+  "/kill",
+  "/kite",
+  "/labels",
+  "/marks",
+  "/mcp",
+  "/metrics",
+  "/nifty-monitor",
+  "/orders",
+  "/replay",
+  "/settlements",
+  "/strategies",
+  "/subscriptions",
+  "/timescale_marks",
+  "/udf",
+  "/ws"
+]
 
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
