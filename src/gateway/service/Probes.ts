@@ -52,6 +52,8 @@ export const start = Effect.gen(function* () {
   const probeNats = inTime(Effect.tryPromise(() => js.nc.rtt())).pipe(
     Effect.match({ onFailure: () => nats.missed(), onSuccess: () => (js.isConnected() ? nats.answered() : nats.missed()) })
   )
+  // The connection knows by itself whether it is up, but it finds a mute server only by a command that stays without an answer.
+  const probeRedis = Effect.ignore(redis.use((client) => client.ping()))
   let marketMisses = 0
   const probeMarket = Option.match(simulator, {
     onNone: () => Effect.void,
@@ -61,7 +63,7 @@ export const start = Effect.gen(function* () {
         if (Option.isSome(answer) || marketMisses >= missesMax) known.simulated = answer
       })
   })
-  const probe = Effect.all([probeDatabase, probeNats, probeMarket], { concurrency: "unbounded", discard: true }).pipe(
+  const probe = Effect.all([probeDatabase, probeNats, probeRedis, probeMarket], { concurrency: "unbounded", discard: true }).pipe(
     Effect.tap(() => {
       known.database = database.isUp ? "ok" : "down"
       known.nats = nats.isUp ? "ok" : "down"
