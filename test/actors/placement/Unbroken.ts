@@ -3,6 +3,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { JsMsg, NatsConnection } from "nats"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
+import * as Keyframe from "../../../src/domain/record/Keyframe.ts"
 import { OutputGuard } from "../../../src/domain/record/OutputGuard.ts"
 import * as OutputPlace from "../../../src/domain/record/OutputPlace.ts"
 import type { RecordInput } from "../../../src/domain/record/RecordInput.ts"
@@ -46,6 +47,22 @@ const causes = (nc: NatsConnection, stream: string, subject: string) =>
   })
 
 export const comparedMin = 10
+
+/** Market time at the places of a record, UNIX ms. */
+const clockOf = (inputs: ReadonlyArray<RecordInput>) => {
+  const clocks = inputs.filter((input) => input._tag === "Clock")
+  return (seq: number): number => Math.max(...clocks.filter((clock) => clock.seq <= seq).map(({ atMs }) => atMs))
+}
+
+/**
+ * The outputs of a run that began in the middle of the record, from where it is settled: before that, it may publish other messages than
+ * one that has folded everything.
+ */
+const settled = (sent: ReadonlyArray<number>, marketMs: (seq: number) => number): ReadonlyArray<number> => {
+  const fromMs = marketMs(sent[0] ?? 0) + Keyframe.settleMs
+  return sent.filter((seq) => marketMs(seq) >= fromMs)
+}
+
 /** Checks that the outputs from the first to the last message equal those of an uninterrupted fold, without gaps and duplicates. */
 const isUnbroken = (what: string, sent: ReadonlyArray<number>, whole: ReadonlyArray<number>) => {
   assert.isAbove(sent.length, comparedMin, what)
@@ -76,6 +93,7 @@ export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { 
     // The events of instruments (Lives) are outputs that are stored in the record; no decider reads them.
     const inputs = record.filter(({ subject }) => !subject.startsWith("md.life.")).map(inputOf)
     const nifty = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
+    const marketMs = clockOf(inputs)
     let state = nifty.initial
     const deltas: Array<number> = []
     for (const input of inputs) {
@@ -84,7 +102,7 @@ export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { 
       for (const output of outputs) if (output.kind === "delta") deltas.push(output.seq)
     }
     const deltaSubject = Subjects.ChainDelta.at({ exchange: "NSE", underlying: "NIFTY", expiry })
-    isUnbroken(deltaSubject, yield* causes(nc, "OPT", deltaSubject), deltas)
+    isUnbroken(deltaSubject, settled(yield* causes(nc, "OPT", deltaSubject), marketMs), deltas)
     for (const id of ids) {
       const decider = M2mDecider.make({ settings, takes: ({ strategy_id }) => strategy_id === id })
       let state = decider.initial
@@ -95,10 +113,9 @@ export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { 
         for (const output of outputs) if (output.kind === "mark") marks.push(output.seq)
       }
       const subject = Subjects.Mark.at({ owner: user, strategy: String(id) })
-      // An actor that started before its strategy had a leg began in the middle of the record. It publishes its value at once,
-      // which a fold from the beginning does not do there.
+      // The values before its last definition are those of other legs.
       const definedAt = inputs.findLast((input) => input._tag === "Definition" && input.definition.strategy_id === id)?.seq ?? 0
-      const [, ...sent] = (yield* causes(nc, "STRAT", subject)).filter((seq) => seq > definedAt)
-      isUnbroken(subject, sent, marks)
+      const sent = (yield* causes(nc, "STRAT", subject)).filter((seq) => seq > definedAt)
+      isUnbroken(subject, settled(sent, marketMs), marks)
     }
   })
