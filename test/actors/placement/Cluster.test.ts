@@ -2,7 +2,6 @@ import { HttpServer } from "@effect/platform"
 import { assert, describe, it } from "@effect/vitest"
 import { type Cause, Context, Effect, Exit } from "effect"
 import * as FrameHeader from "../../../src/domain/record/FrameHeader.ts"
-import * as Keyframe from "../../../src/domain/record/Keyframe.ts"
 import { platformProgram } from "../../BuiltProgram.ts"
 import { freePort } from "../../FreePort.ts"
 import { accountIds, ask, begin, eventually, natsClient, socket, world } from "../../platform/PlatformWorld.ts"
@@ -148,14 +147,9 @@ describe("Placement in several processes", () => {
         yield* allRun("the stopped one's actors run elsewhere")
         yield* goesOn("values go on after the stop")
         assert.strictEqual(client.closed(), undefined)
-        /** How many values a strategy has had since the run that computes it is settled. */
-        const comparable = (id: number) => {
-          const timesMs = seen().flatMap(({ as_of, strategy_id }) => (strategy_id === id ? [Date.parse(as_of)] : []))
-          return timesMs.filter((ms) => ms >= (timesMs[0] ?? 0) + Keyframe.settleMs).length
-        }
         yield* eventually(
           "every strategy has enough values to compare",
-          Effect.sync(() => Math.min(...ids.map(comparable))),
+          Effect.sync(() => Math.min(...ids.map((id) => seen().filter(({ strategy_id }) => strategy_id === id).length))),
           (fewest) => fewest > comparedMin + 2
         )
         for (const one of runners)

@@ -3,7 +3,6 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { JsMsg, NatsConnection } from "nats"
 import type * as Instrument from "../../../src/domain/market/Instrument.ts"
-import * as Keyframe from "../../../src/domain/record/Keyframe.ts"
 import { OutputGuard } from "../../../src/domain/record/OutputGuard.ts"
 import * as OutputPlace from "../../../src/domain/record/OutputPlace.ts"
 import type { RecordInput } from "../../../src/domain/record/RecordInput.ts"
@@ -47,30 +46,24 @@ const causes = (nc: NatsConnection, stream: string, subject: string) =>
   })
 
 export const comparedMin = 10
-
-/** Market time at the places of a record, UNIX ms. */
-const clockOf = (inputs: ReadonlyArray<RecordInput>) => {
+/** Market time at a place of the record, UNIX ms. */
+type MarketMs = (seq: number) => number
+const clockOf = (inputs: ReadonlyArray<RecordInput>): MarketMs => {
   const clocks = inputs.filter((input) => input._tag === "Clock")
-  return (seq: number): number => Math.max(...clocks.filter((clock) => clock.seq <= seq).map(({ atMs }) => atMs))
+  return (seq) => Math.max(...clocks.filter((clock) => clock.seq <= seq).map(({ atMs }) => atMs))
 }
-
 /**
- * The outputs of a run that began in the middle of the record, from where it is settled: before that, it may publish other messages than
- * one that has folded everything.
+ * Checks that the outputs from the first to the last message equal those of an uninterrupted fold, without gaps and duplicates. A failure says
+ * how long after the first message a surplus one came: a run that has just started is not settled (`Keyframe.settleMs`).
  */
-const settled = (sent: ReadonlyArray<number>, marketMs: (seq: number) => number): ReadonlyArray<number> => {
-  const fromMs = marketMs(sent[0] ?? 0) + Keyframe.settleMs
-  return sent.filter((seq) => marketMs(seq) >= fromMs)
-}
-
-/** Checks that the outputs from the first to the last message equal those of an uninterrupted fold, without gaps and duplicates. */
-const isUnbroken = (what: string, sent: ReadonlyArray<number>, whole: ReadonlyArray<number>) => {
+const isUnbroken = (what: string, sent: ReadonlyArray<number>, whole: ReadonlyArray<number>, marketMs: MarketMs) => {
   assert.isAbove(sent.length, comparedMin, what)
   const [first = 0, last = 0] = [sent[0], sent[sent.length - 1]]
   const expected = whole.filter((seq) => seq >= first && seq <= last)
   const lacking = expected.filter((seq) => !sent.includes(seq))
-  const surplus = sent.filter((seq) => !expected.includes(seq))
-  assert.deepStrictEqual({ lacking, surplus, count: sent.length }, { lacking: [], surplus: [], count: expected.length }, what)
+  const surplus = sent.filter((seq) => !expected.includes(seq)).map((seq) => ({ seq, afterFirstMs: marketMs(seq) - marketMs(first) }))
+  const found = { lacking, surplus, count: sent.length }
+  assert.deepStrictEqual(found, { lacking: [], surplus: [], count: expected.length }, `${what}: ${JSON.stringify(found)}`)
 }
 
 export const optionsOf = (instruments: ReadonlyArray<Instrument.Instrument>, name: string) => {
@@ -102,7 +95,7 @@ export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { 
       for (const output of outputs) if (output.kind === "delta") deltas.push(output.seq)
     }
     const deltaSubject = Subjects.ChainDelta.at({ exchange: "NSE", underlying: "NIFTY", expiry })
-    isUnbroken(deltaSubject, settled(yield* causes(nc, "OPT", deltaSubject), marketMs), deltas)
+    isUnbroken(deltaSubject, yield* causes(nc, "OPT", deltaSubject), deltas, marketMs)
     for (const id of ids) {
       const decider = M2mDecider.make({ settings, takes: ({ strategy_id }) => strategy_id === id })
       let state = decider.initial
@@ -113,9 +106,10 @@ export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { 
         for (const output of outputs) if (output.kind === "mark") marks.push(output.seq)
       }
       const subject = Subjects.Mark.at({ owner: user, strategy: String(id) })
-      // The values before its last definition are those of other legs.
+      // An actor that started before its strategy had a leg began in the middle of the record. It publishes its value at once,
+      // which a fold from the beginning does not do there.
       const definedAt = inputs.findLast((input) => input._tag === "Definition" && input.definition.strategy_id === id)?.seq ?? 0
-      const sent = (yield* causes(nc, "STRAT", subject)).filter((seq) => seq > definedAt)
-      isUnbroken(subject, settled(sent, marketMs), marks)
+      const [, ...sent] = (yield* causes(nc, "STRAT", subject)).filter((seq) => seq > definedAt)
+      isUnbroken(subject, sent, marks, marketMs)
     }
   })
