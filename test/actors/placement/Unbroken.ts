@@ -46,22 +46,13 @@ const causes = (nc: NatsConnection, stream: string, subject: string) =>
   })
 
 export const comparedMin = 10
-/** Market time at a place of the record, UNIX ms. */
-type MarketMs = (seq: number) => number
-const clockOf = (inputs: ReadonlyArray<RecordInput>): MarketMs => {
-  const clocks = inputs.filter((input) => input._tag === "Clock")
-  return (seq) => Math.max(...clocks.filter((clock) => clock.seq <= seq).map(({ atMs }) => atMs))
-}
-/**
- * Checks that the outputs from the first to the last message equal those of an uninterrupted fold, without gaps and duplicates. A failure says
- * how long after the first message a surplus one came: a run that has just started is not settled (`Keyframe.settleMs`).
- */
-const isUnbroken = (what: string, sent: ReadonlyArray<number>, whole: ReadonlyArray<number>, marketMs: MarketMs) => {
+/** Checks that the outputs from the first to the last message equal those of an uninterrupted fold, without gaps and duplicates. */
+const isUnbroken = (what: string, sent: ReadonlyArray<number>, whole: ReadonlyArray<number>) => {
   assert.isAbove(sent.length, comparedMin, what)
   const [first = 0, last = 0] = [sent[0], sent[sent.length - 1]]
   const expected = whole.filter((seq) => seq >= first && seq <= last)
   const lacking = expected.filter((seq) => !sent.includes(seq))
-  const surplus = sent.filter((seq) => !expected.includes(seq)).map((seq) => ({ seq, afterFirstMs: marketMs(seq) - marketMs(first) }))
+  const surplus = sent.filter((seq) => !expected.includes(seq))
   const found = { lacking, surplus, count: sent.length }
   assert.deepStrictEqual(found, { lacking: [], surplus: [], count: expected.length }, `${what}: ${JSON.stringify(found)}`)
 }
@@ -86,7 +77,6 @@ export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { 
     // The events of instruments (Lives) are outputs that are stored in the record; no decider reads them.
     const inputs = record.filter(({ subject }) => !subject.startsWith("md.life.")).map(inputOf)
     const nifty = UnderlyingDecider.make({ exchange: "NSE", underlying: "NIFTY", settings })
-    const marketMs = clockOf(inputs)
     let state = nifty.initial
     const deltas: Array<number> = []
     for (const input of inputs) {
@@ -95,21 +85,23 @@ export const areUnbroken = (nc: NatsConnection, record: ReadonlyArray<JsMsg>, { 
       for (const output of outputs) if (output.kind === "delta") deltas.push(output.seq)
     }
     const deltaSubject = Subjects.ChainDelta.at({ exchange: "NSE", underlying: "NIFTY", expiry })
-    isUnbroken(deltaSubject, yield* causes(nc, "OPT", deltaSubject), deltas, marketMs)
+    isUnbroken(deltaSubject, yield* causes(nc, "OPT", deltaSubject), deltas)
+    // The strategies of an actor share their chains: a definition of one has the chain computed again for all. So they are folded together.
+    const decider = M2mDecider.make({ settings, takes: ({ strategy_id }) => ids.includes(strategy_id) })
+    let strategies = decider.initial
+    const marks: Array<{ readonly strategyId: number; readonly seq: number }> = []
+    for (const input of inputs) {
+      const [next, outputs] = decider.decide(strategies, input)
+      strategies = next
+      for (const { kind, seq, strategyId } of outputs) if (kind === "mark") marks.push({ strategyId, seq })
+    }
     for (const id of ids) {
-      const decider = M2mDecider.make({ settings, takes: ({ strategy_id }) => strategy_id === id })
-      let state = decider.initial
-      const marks: Array<number> = []
-      for (const input of inputs) {
-        const [next, outputs] = decider.decide(state, input)
-        state = next
-        for (const output of outputs) if (output.kind === "mark") marks.push(output.seq)
-      }
+      const own = marks.filter(({ strategyId }) => strategyId === id).map(({ seq }) => seq)
       const subject = Subjects.Mark.at({ owner: user, strategy: String(id) })
       // An actor that started before its strategy had a leg began in the middle of the record. It publishes its value at once,
       // which a fold from the beginning does not do there.
       const definedAt = inputs.findLast((input) => input._tag === "Definition" && input.definition.strategy_id === id)?.seq ?? 0
       const [, ...sent] = (yield* causes(nc, "STRAT", subject)).filter((seq) => seq > definedAt)
-      isUnbroken(subject, sent, marks, marketMs)
+      isUnbroken(subject, sent, own)
     }
   })
