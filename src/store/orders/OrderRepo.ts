@@ -22,7 +22,8 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
         const added = yield* insert(it)
         if (added === undefined) {
           const earlier = yield* byKey(it.owner, it.accountId, it.idempotencyKey)
-          return { isNew: false as const, stored: earlier === undefined ? [] : [earlier] }
+          if (earlier === undefined || stored.length > 0) return yield* Effect.dieMessage("another task has the tag or the key of a part")
+          return { isNew: false as const, stored: [earlier] }
         }
         stored.push(added)
       }

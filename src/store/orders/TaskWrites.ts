@@ -58,7 +58,10 @@ export const make = (sql: SqlClient.SqlClient) => {
     SELECT task_id AS id, created_at AS "createdAt", updated_at AS "updatedAt" FROM task`
   const returned = sql.literal("RETURNING task_id, account_id, mode, created_at, updated_at")
 
-  /** Undefined if the key is taken. */
+  /**
+   * Undefined if the key is taken. The conflict names no constraint, because key and tag are both unique: of two requests with one key at the
+   * same instant, the later one may meet the earlier one's tag first, and Postgres would refuse it as a violation (INSERT, ON CONFLICT).
+   */
   const insert = (it: NewTask) => {
     const stored = storedOf(it)
     const statement = sql<Written>`
@@ -68,7 +71,7 @@ export const make = (sql: SqlClient.SqlClient) => {
           ${encodeRequest(it.request)}::jsonb, ${it.termsHash}, ${it.referencePrice === null ? null : it.referencePrice.toFixed()}::numeric,
           ${it.intent.isLimit}, ${it.intent.unknown}, ${IndiaTime.isoTime(it.intent.deadlineAtMs)}::timestamptz, ${it.strategyId}, ${it.basketId},
           ${it.basketPlace}, ${it.retries}, ${it.undoes}, ${stored.task.status}, ${stored.task.revision}, ${stored.task.epoch})
-        ON CONFLICT (owner, account_id, idempotency_key) DO NOTHING ${returned}),
+        ON CONFLICT DO NOTHING ${returned}),
       ${announced(stored, it.owner, "accepted", { body_hash: it.bodyHash })}`
     return Effect.map(statement, (rows) => asWritten(stored, rows))
   }

@@ -107,7 +107,11 @@ describe("orders, end to end", () => {
           concurrency: "unbounded"
         })
         for (const { body } of both)
-          assert.deepInclude(body, { status: "COMPLETED", task_id: both[0]?.body.task_id, order_id: both[0]?.body.order_id })
+          assert.deepInclude(
+            body,
+            { status: "COMPLETED", task_id: both[0]?.body.task_id, order_id: both[0]?.body.order_id },
+            JSON.stringify(both.map((answer) => [answer.status, answer.body]))
+          )
         const other = yield* send(running, "k1", { ...order, quantity: order.quantity * 2 })
         assert.strictEqual(other.status, 409)
         yield* running.stop
