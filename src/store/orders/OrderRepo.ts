@@ -22,7 +22,9 @@ const makeChanges = (sql: SqlClient.SqlClient) => {
         const added = yield* insert(it)
         if (added === undefined) {
           const earlier = yield* byKey(it.owner, it.accountId, it.idempotencyKey)
-          if (earlier === undefined || stored.length > 0) return yield* Effect.dieMessage("another task has the tag or the key of a part")
+          // Nobody else can have a later part's key (`TaskNames.partKey`), or the tag of a key that is free. Dying rolls the parts back.
+          if (earlier === undefined || stored.length > 0)
+            return yield* Effect.dieMessage("an order task has the tag of another key, or the key of a later part")
           return { isNew: false as const, stored: [earlier] }
         }
         stored.push(added)

@@ -1,6 +1,6 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema, Tracer } from "effect"
+import { Effect, Exit, Schema, Tracer } from "effect"
 import * as Money from "../../../src/domain/Money.ts"
 import * as Gate from "../../../src/domain/orders/Gate.ts"
 import * as OrderDecider from "../../../src/domain/orders/OrderDecider.ts"
@@ -52,6 +52,16 @@ describe("OrderRepo", () => {
       assert.strictEqual(other.stored.length, 2, "another user's key is another key")
       const { total } = yield* repo.list({ accounts: ["a1"], statuses: ["PENDING"], error: null, limit: 10, offset: 0 })
       assert.strictEqual(total, 3)
+    }).pipe(Effect.provide(fresh()))
+  )
+
+  it.scoped("inserts no task of several, if a later one has another task's tag", () =>
+    Effect.gen(function* () {
+      const repo = yield* OrderRepo
+      yield* repo.submit([task({ tag: "taken" })])
+      const parts = [task({ idempotencyKey: "k2" }), task({ idempotencyKey: "k3", tag: "taken" })]
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(repo.submit(parts))))
+      assert.isUndefined(yield* repo.byKey("u1", "a1", "k2"))
     }).pipe(Effect.provide(fresh()))
   )
 
